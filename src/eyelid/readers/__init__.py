@@ -1,0 +1,5 @@
+"""Readers: image → the writing in it."""
+
+from eyelid.readers._ocr import OcrReader
+
+__all__ = ["OcrReader"]
