@@ -1,0 +1,5 @@
+"""`python -m eyelid.cli`."""
+
+from eyelid.cli import main
+
+main()

@@ -1,0 +1,43 @@
+"""The application: one command for each verb."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from eyelid.cli.check import check
+from eyelid.cli.demo import demo
+from eyelid.cli.doctor import doctor
+from eyelid.cli.report import report
+from eyelid.cli.scan import scan
+
+app = typer.Typer(
+    name="eyelid",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,
+    help="Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline.",
+    epilog="Start with `eyelid doctor`, then `eyelid demo`. Every verb takes --help and --json.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"eyelid {version('eyelid')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline."""
+
+
+for verb in (check, scan, report, demo, doctor):
+    app.command()(verb)

@@ -1,0 +1,56 @@
+"""How a verb gets its guard: by the loader that the application was given, so that tests need no weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
+
+import typer
+
+import eyelid
+from eyelid.cli._exit import usage
+from eyelid.errors import ConfigurationError, HarmfulContentError, UninspectedError
+
+if TYPE_CHECKING:
+    from eyelid import Exchange, Guard, Outcome
+
+PolicyOption = Annotated[
+    str, typer.Option("--policy", help="strict, balanced, monitor, or a TOML file.", metavar="NAME|FILE")
+]
+WeightsOption = Annotated[
+    Path | None,
+    typer.Option("--weights", help="A run of `eyelid train detector` to use instead of the shipped weights."),
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads for the models.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text for people.")]
+
+
+class GuardLoader(Protocol):
+    """Makes the guard that a verb works with."""
+
+    def __call__(self, policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard: ...
+
+
+def load_default(policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard:
+    """The guard with the embedded detector, reader and detoxifier."""
+    return eyelid.load_guard(policy, weights=weights, threads=threads)
+
+
+def open_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:
+    """Load the guard, or end with what is missing."""
+    load = cast(GuardLoader, ctx.obj or load_default)
+    named = Path(policy) if policy.endswith(".toml") or "/" in policy else policy
+    if isinstance(named, Path) and not named.is_file():
+        usage(f"there is no policy file {policy!r}; presets are strict, balanced and monitor")
+    try:
+        return load(named, weights=weights, threads=threads)
+    except ConfigurationError as error:
+        usage(error)
+
+
+def look(guard: Guard, exchange: Exchange) -> Outcome:
+    """Check one exchange; a policy that raises is an outcome here as well."""
+    try:
+        return guard.check(exchange)
+    except (HarmfulContentError, UninspectedError) as stopped:
+        return stopped.outcome
