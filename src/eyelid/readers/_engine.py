@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.readers._lines import Line
+from eyelid.readers._lines import Line, Orientation
 
 Pixels = NDArray[np.uint8]
 
@@ -69,37 +69,41 @@ class Look:
         with station.lock:
             self.check()
             engine = station.engine()
-            crops, boxes = _detect(engine, padded)
-            if len(boxes) > self.box_limit:
+            crops = _detect(engine, padded)
+            if len(crops) > self.box_limit:
                 raise TooManyBoxes
-            return self._recognise(engine, crops, boxes)
+            return self._recognise(engine, crops)
 
     def check(self) -> None:
         """Raise `OutOfTime` once the deadline has passed."""
         if time.monotonic() >= self.deadline:
             raise OutOfTime
 
-    def _recognise(self, engine: Any, crops: list[Pixels], boxes: list[NDArray[np.float64]]) -> list[Line]:
+    def _recognise(self, engine: Any, crops: list[_Crop]) -> list[Line]:
         # crops of like width together: a batch is padded to its widest
-        order = sorted(range(len(crops)), key=lambda index: crops[index].shape[1] / max(1, crops[index].shape[0]))
         lines: list[Line] = []
-        for start in range(0, len(order), _CROPS_AT_ONCE):
+        waiting = sorted(crops, key=lambda crop: crop.pixels.shape[1] / crop.pixels.shape[0])
+        for start in range(0, len(waiting), _CROPS_AT_ONCE):
             self.check()
-            chosen = order[start : start + _CROPS_AT_ONCE]
-            plain = _texts(engine, [crops[index] for index in chosen])
-            lines += [Line.at(boxes[index], *read) for index, read in zip(chosen, plain, strict=True)]
-        return self._mirrored(engine, crops, order, lines)
-
-    def _mirrored(self, engine: Any, crops: list[Pixels], order: list[int], lines: list[Line]) -> list[Line]:
-        doubtful = [place for place, line in enumerate(lines) if line.score < _DOUBTFUL]
-        for start in range(0, len(doubtful), _CROPS_AT_ONCE):
-            self.check()
-            chosen = doubtful[start : start + _CROPS_AT_ONCE]
-            turned = [np.ascontiguousarray(crops[order[place]][:, ::-1]) for place in chosen]
-            for place, (text, score) in zip(chosen, _texts(engine, turned), strict=True):
-                if score > lines[place].score:
-                    lines[place] = lines[place].mirror(text, score)
+            some = waiting[start : start + _CROPS_AT_ONCE]
+            plain = _read(engine, some)
+            doubtful = [place for place, line in enumerate(plain) if line.score < _DOUBTFUL]
+            for place, line in zip(doubtful, _read(engine, [some[place].mirror() for place in doubtful]), strict=True):
+                plain[place] = max(plain[place], line, key=lambda line: line.score)
+            lines += plain
         return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    """The pixels of one box, laid so that it is wider than high, and how that turned its writing."""
+
+    pixels: Pixels
+    corners: NDArray[np.float64]
+    orientation: Orientation
+
+    def mirror(self) -> _Crop:
+        return _Crop(np.ascontiguousarray(self.pixels[:, ::-1]), self.corners, self.orientation.mirrored())
 
 
 class _Station:
@@ -128,20 +132,45 @@ def _padded(pixels: Pixels) -> Pixels:
     return np.pad(pixels, ((0, down), (0, across), (0, 0)), mode="edge") if down or across else pixels
 
 
-def _detect(engine: Any, pixels: Pixels) -> tuple[list[Pixels], list[NDArray[np.float64]]]:
+def _detect(engine: Any, pixels: Pixels) -> list[_Crop]:
     from rapidocr.main import RapidOCRError
 
     try:
         crops, found = engine.detect_and_crop(pixels, {})
     except RapidOCRError:  # its way to say that there are no boxes
-        return [], []
-    usable = [index for index, crop in enumerate(crops) if min(crop.shape[:2]) > 0]
-    return [crops[index] for index in usable], [np.asarray(found.boxes[index], dtype=np.float64) for index in usable]
+        return []
+    boxes = np.asarray(found.boxes, dtype=np.float64)
+    return [
+        _Crop(crop, box, _orientation(box))
+        for crop, box in zip(crops, boxes, strict=True)
+        if min(crop.shape[:2]) > 0
+    ]
 
 
-def _texts(engine: Any, crops: list[Pixels]) -> list[tuple[str, float]]:
-    upright, _ = engine.cls_and_rotate(list(crops))
+def _orientation(box: NDArray[np.float64]) -> Orientation:
+    """Along the upper side; along the right side where RapidOCR turned the crop a quarter.
+
+    It does so with boxes at least one and a half times as high as wide.
+    """
+    upper, right, lower, left = (box[(index + 1) % 4] - box[index] for index in range(4))
+    width = int(max(np.linalg.norm(upper), np.linalg.norm(lower)))
+    height = int(max(np.linalg.norm(right), np.linalg.norm(left)))
+    along = right if height >= 1.5 * width else upper
+    x, y = (float(value) for value in along / max(float(np.linalg.norm(along)), 1e-9))
+    return Orientation(along=(x, y), onward=(-y, x))
+
+
+def _read(engine: Any, crops: list[_Crop]) -> list[Line]:
+    if not crops:
+        return []
+    upright, turns = engine.cls_and_rotate([crop.pixels for crop in crops])
     read = engine.recognize_txt(upright)
-    # not-a-number compares false with everything and would pass as a good score
-    scores = [float(score) if np.isfinite(score) else 0.0 for score in read.scores]
-    return [(text.strip(), score if text.strip() else 0.0) for text, score in zip(read.txts, scores, strict=True)]
+    lines = []
+    for crop, (label, sure), text, score in zip(crops, turns.cls_res, read.txts, read.scores, strict=True):
+        turned = "180" in label and sure > engine.cfg.Cls.cls_thresh
+        # not-a-number compares false with everything and would pass as a good score
+        usable = bool(text.strip()) and bool(np.isfinite(score))
+        orientation = crop.orientation.turned() if turned else crop.orientation
+        corners = tuple((float(x), float(y)) for x, y in crop.corners)
+        lines.append(Line(text.strip(), float(score) if usable else 0.0, corners, orientation))
+    return lines

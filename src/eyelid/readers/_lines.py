@@ -2,88 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
+Vector = tuple[float, float]
 
-_SAME_PLACE = 0.5  # share of the smaller box that two readings of one place have in common
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Where writing goes: the unit vector along a line, and the one to the next line."""
+
+    along: Vector
+    onward: Vector
+
+    def turned(self) -> Orientation:
+        """Upside down."""
+        return Orientation(_opposite(self.along), _opposite(self.onward))
+
+    def mirrored(self) -> Orientation:
+        """Running backwards, as in a mirror."""
+        return Orientation(_opposite(self.along), self.onward)
+
+    @property
+    def kind(self) -> tuple[int, bool]:
+        """The nearest quarter turn, and whether it is mirrored; what lines of one text have in common."""
+        (ax, ay), (ox, oy) = self.along, self.onward
+        return round(math.degrees(math.atan2(ay, ax)) / 90) % 4, ax * oy - ay * ox < 0
+
+
+_UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
+
+
+def _opposite(vector: Vector) -> Vector:
+    return -vector[0], -vector[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One box: what it says, how sure the reader is (0 to 1), its upright bounds, and the writing's height."""
+    """One box: what it says, how sure the reader is (0 to 1), its corners, and where its writing goes."""
 
     text: str = field(repr=False)
     score: float
-    left: float
-    top: float
-    right: float
-    bottom: float
-    height: float
-    mirrored: bool = False
-
-    @classmethod
-    def at(cls, corners: NDArray[np.float64], text: str, score: float) -> Line:
-        """From four corners, clockwise from the top left."""
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-        height = float(min(max(sides[0], sides[2]), max(sides[1], sides[3])))
-        return cls(text, score, float(left), float(top), float(right), float(bottom), height)
+    corners: tuple[Vector, ...]
+    orientation: Orientation
 
     @property
-    def area(self) -> float:
-        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+    def left(self) -> float:
+        return min(x for x, _ in self.corners)
+
+    @property
+    def right(self) -> float:
+        return max(x for x, _ in self.corners)
+
+    @property
+    def top(self) -> float:
+        return min(y for _, y in self.corners)
+
+    @property
+    def bottom(self) -> float:
+        return max(y for _, y in self.corners)
 
     @property
     def middle(self) -> float:
         return (self.top + self.bottom) / 2
 
-    def mirror(self, text: str, score: float) -> Line:
-        """The same box, read in a mirror."""
-        return replace(self, text=text, score=score, mirrored=True)
+    @property
+    def height(self) -> float:
+        """The height of the writing, whichever way it is turned."""
+        return min(self._sides)
+
+    @property
+    def length(self) -> float:
+        """The length of the line."""
+        return max(self._sides)
+
+    @property
+    def _sides(self) -> tuple[float, float]:
+        one, two, three, _ = self.corners
+        return math.dist(one, two), math.dist(two, three)
+
+    def moved(self, change: Callable[[Vector], Vector]) -> Line:
+        """The same line with `change` applied to its corners."""
+        return replace(self, corners=tuple(change(corner) for corner in self.corners))
 
     def scale(self, factor: float) -> Line:
-        return replace(
-            self,
-            left=self.left * factor,
-            top=self.top * factor,
-            right=self.right * factor,
-            bottom=self.bottom * factor,
-            height=self.height * factor,
-        )
+        return self.moved(lambda corner: (corner[0] * factor, corner[1] * factor))
 
     def shift(self, right: float, down: float) -> Line:
-        return replace(
-            self, left=self.left + right, top=self.top + down, right=self.right + right, bottom=self.bottom + down
-        )
+        return self.moved(lambda corner: (corner[0] + right, corner[1] + down))
+
+    def seen_along(self, orientation: Orientation) -> Line:
+        """The same line with the writing's direction as x axis and the next line's as y axis."""
+        return self.moved(lambda corner: (_dot(corner, orientation.along), _dot(corner, orientation.onward)))
+
+    def meets(self, left: float, top: float, right: float, bottom: float) -> bool:
+        """Whether its upright bounds and these have something in common."""
+        return self.left < right and left < self.right and self.top < bottom and top < self.bottom
+
+    def holds(self, other: Line) -> bool:
+        """Whether the centre of the other lies inside this one."""
+        x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
+        turns = [
+            (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+            for (ax, ay), (bx, by) in zip(self.corners, (*self.corners[1:], self.corners[0]), strict=True)
+        ]
+        return min(turns) >= 0 or max(turns) <= 0
+
+
+def _dot(one: Vector, two: Vector) -> float:
+    return one[0] * two[0] + one[1] * two[1]
 
 
 def merge(looks: Iterable[Sequence[Line]]) -> list[Line]:
-    """Of several readings of one place keep the surest, the longer one where they are about as sure."""
-    best = sorted((line for look in looks for line in look), key=lambda line: (round(line.score, 1), line.area), reverse=True)
-    kept: list[Line] = []
-    for line in best:
-        if all(_common(line, other) <= _SAME_PLACE * min(line.area, other.area) for other in kept):
-            kept.append(line)
-    return kept
-
-
-def _common(one: Line, other: Line) -> float:
-    across = min(one.right, other.right) - max(one.left, other.left)
-    down = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return max(0.0, across) * max(0.0, down)
+    """Of readings of one place in several looks keep the surest, the longer one where they are about as sure."""
+    numbered = [(number, line) for number, look in enumerate(looks) for line in look]
+    numbered.sort(key=lambda pair: (round(pair[1].score, 1), pair[1].length * pair[1].height), reverse=True)
+    kept: list[tuple[int, Line]] = []
+    for number, line in numbered:
+        if not any(other != number and (rival.holds(line) or line.holds(rival)) for other, rival in kept):
+            kept.append((number, line))
+    return [line for _, line in kept]
 
 
 def arrange(lines: Sequence[Line]) -> str:
-    """Text in reading order: rows from top to bottom, each from left to right; letters set apart are joined.
+    """Text in reading order, whichever way most of it is turned; letters set apart are joined.
 
     Where single letters stand in columns, the columns are read as well.
     """
-    rows = [_row_text(row) for row in _rows(lines)]
-    return "\n".join(row for row in (*rows, *_columns(lines)) if row)
+    if not lines:
+        return ""
+    orientation = _main_orientation(lines)
+    turned = [line.seen_along(orientation) for line in lines]
+    rows = [_row_text(row) for row in _rows(turned)]
+    return "\n".join(row for row in (*rows, *_columns(turned)) if row)
+
+
+def _main_orientation(lines: Sequence[Line]) -> Orientation:
+    words = [line for line in lines if len(line.text) > 1]  # the direction of one letter is a guess
+    if not words:
+        return _UPRIGHT
+    letters: dict[tuple[int, bool], int] = {}
+    for line in words:
+        letters[line.orientation.kind] = letters.get(line.orientation.kind, 0) + len(line.text)
+    kind = max(letters, key=lambda kind: letters[kind])
+    return max((line for line in words if line.orientation.kind == kind), key=lambda line: line.length).orientation
 
 
 def _rows(lines: Sequence[Line]) -> list[list[Line]]:
@@ -101,7 +165,7 @@ def _tallness(row: Sequence[Line]) -> float:
 
 
 def _row_text(row: Sequence[Line]) -> str:
-    ordered = sorted(row, key=lambda line: line.left, reverse=sum(line.mirrored for line in row) * 2 > len(row))
+    ordered = sorted(row, key=lambda line: line.left)
     letters = [line for line in ordered if len(line.text) == 1]
     if len(letters) < 4 or len(letters) * 2 < len(ordered):
         return " ".join(line.text for line in ordered)

@@ -17,15 +17,26 @@ _FAINT = 64  # levels between darkest and brightest outside the boxes below whic
 _MARGIN = 10  # pixels around a box that belong to it: JPEG blocks ring by up to 8
 
 
+def without(pixels: Pixels, lines: Sequence[Line]) -> Pixels:
+    """What lies outside the boxes already found; the boxes are filled with the usual colour."""
+    rest = pixels.copy()
+    usual = np.median(pixels[::4, ::4], axis=(0, 1))
+    for line in lines:
+        rest[_around(line.top, line.bottom), _around(line.left, line.right)] = usual
+    return rest
+
+
+def span(pixels: Pixels) -> int:
+    """Levels between darkest and brightest, in the colour where they lie farthest apart."""
+    return int(np.ptp(pixels.reshape(-1, 3), axis=0).max())
+
+
 def stretched(pixels: Pixels, lines: Sequence[Line]) -> Pixels | None:
     """What lies outside the boxes already found, at full contrast; None if it is flat or strong already."""
-    rest = pixels.copy()
-    for line in lines:
-        rest[_around(line.top, line.bottom), _around(line.left, line.right)] = np.median(pixels, axis=(0, 1))
-    low, high = rest.min(axis=(0, 1)).astype(np.float32), rest.max(axis=(0, 1)).astype(np.float32)
-    span = float((high - low).max())
-    if span == 0 or span >= (_FAINT if lines else _FULL_CONTRAST):
+    rest = without(pixels, lines)
+    if not 0 < span(rest) < (_FAINT if lines else _FULL_CONTRAST):
         return None
+    low, high = rest.min(axis=(0, 1)).astype(np.float32), rest.max(axis=(0, 1)).astype(np.float32)
     return ((rest - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)
 
 
