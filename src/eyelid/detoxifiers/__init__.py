@@ -1,0 +1,5 @@
+"""Detoxifiers: harmful response → harmless one. Their results are always scored again before they leave."""
+
+from eyelid.detoxifiers._sentence import SentenceDetoxifier
+
+__all__ = ["SentenceDetoxifier"]

@@ -1,0 +1,1 @@
+"""Measuring a guard: metrics, character tricks, corpora, needles, pictures, reports; each in a module of its own."""
