@@ -1,0 +1,46 @@
+"""One exchange under way: what a flow is given, and how it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from eyelid.guard._effects import Asking
+from eyelid.policy import Policy, SurfacePolicy
+from eyelid.types import Exchange, Surface
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is looked at, by which rules, with what.
+
+    Args:
+        exchange: what is looked at.
+        policy: the rules.
+        detectors: names of the detectors that look at this surface.
+        can_rewrite: whether there is a detoxifier.
+        asking: keeps the trace and the failures.
+    """
+
+    exchange: Exchange
+    policy: Policy
+    detectors: tuple[str, ...]
+    can_rewrite: bool = False
+    asking: Asking = field(default_factory=Asking)
+
+    @property
+    def rules(self) -> SurfacePolicy:
+        """The rules of the surface on which the exchange stands."""
+        return self.policy.for_surface(self.exchange.surface)
+
+    @property
+    def context(self) -> str:
+        """The request that the text answers, or "" where the text is the request itself."""
+        if self.exchange.surface is Surface.INPUT:
+            return ""
+        return self.exchange.prompt or (self.exchange.history[-1] if self.exchange.history else "")
+
+    def of_text(self, text: str) -> Case:
+        """The same case with another text and without images; asks on the same behalf."""
+        if self.exchange.surface is Surface.INPUT:
+            return replace(self, exchange=replace(self.exchange, prompt=text, images=()))
+        return replace(self, exchange=replace(self.exchange, response=text, images=()))

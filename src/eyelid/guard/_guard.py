@@ -1,0 +1,168 @@
+"""The guard: composes detectors, readers and a detoxifier under one policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from types import TracebackType
+
+from eyelid.errors import ConfigurationError, HarmfulContentError, InputError, UninspectedError
+from eyelid.guard._case import Case
+from eyelid.guard._drivers import arun, run, together
+from eyelid.guard._effects import Answer, Effect
+from eyelid.guard._flow import flow
+from eyelid.guard._roles import Roles
+from eyelid.guard._workers import Workers
+from eyelid.policy import Policy, known
+from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
+from eyelid.types import Exchange, Image, Outcome, Status, Strategy, Surface
+
+
+class Guard:
+    """Looks at what is about to be passed on, and says what may be.
+
+    A guard may be shared by threads and event loops. It keeps a few daemon threads; `close` it, or use it as
+    a context manager, to let them go.
+
+    Args:
+        detectors: find harm or injection; their names must differ.
+        policy: thresholds and strategies; the preset "balanced" if left out.
+        detoxifier: rewrites flagged text; without one the strategy "rewrite" refuses.
+        decoder: encoded images → pixels.
+        reader: pixels → text. Without decoder and reader every image is a failed look.
+        workers: threads on which the roles run.
+
+    Raises:
+        ConfigurationError: no detector, or two of the same name.
+        PolicyError: the policy names a detector that is not there.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        *,
+        policy: Policy | None = None,
+        detoxifier: Detoxifier | None = None,
+        decoder: ImageDecoder | None = None,
+        reader: ImageReader | None = None,
+        workers: int = 4,
+    ) -> None:
+        by_name = {detector.name: detector for detector in detectors}
+        if not by_name or len(by_name) < len(detectors):
+            raise ConfigurationError(f"a guard needs detectors of different names, not {[d.name for d in detectors]}")
+        if workers < 1:
+            raise ConfigurationError(f"workers is {workers}; at least 1 is needed")
+        self.policy = policy or Policy.preset()
+        self._detectors = {surface: self._on(surface, tuple(by_name)) for surface in Surface}
+        self._can_rewrite = detoxifier is not None
+        self._roles = Roles(
+            by_name, deadlines=self.policy.deadlines, decoder=decoder, reader=reader, detoxifier=detoxifier
+        )
+        self._workers = Workers(workers)
+
+    def check(
+        self,
+        exchange: Exchange | None = None,
+        *,
+        prompt: str = "",
+        response: str = "",
+        images: Sequence[Image] = (),
+        history: Sequence[str] = (),
+        surface: Surface | str | None = None,
+    ) -> Outcome:
+        """Look at one exchange, given as such or by its parts.
+
+        Args:
+            exchange: what to look at; instead of all the others.
+            prompt: the request. On the surface "input" it is what is looked at; elsewhere it is context.
+            response: the answer, the tool's arguments or result, or the retrieved text.
+            images: what came with it.
+            history: earlier turns, oldest first.
+            surface: where it stands; if left out, "output" where there is a response and "input" where not.
+
+        Returns:
+            What may be passed on, and why. A failure is never an exception but an outcome.
+
+        Raises:
+            InputError: the content is not of the right types.
+            HarmfulContentError: flagged under the strategy "raise".
+            UninspectedError: a look failed under the strategy "raise".
+        """
+        case = self._case(_exchange(exchange, prompt, response, images, history, surface))
+        return self._settled(case, run(flow(case), self._submit))
+
+    async def acheck(
+        self,
+        exchange: Exchange | None = None,
+        *,
+        prompt: str = "",
+        response: str = "",
+        images: Sequence[Image] = (),
+        history: Sequence[str] = (),
+        surface: Surface | str | None = None,
+    ) -> Outcome:
+        """As `check`, without ever blocking the event loop."""
+        case = self._case(_exchange(exchange, prompt, response, images, history, surface))
+        return self._settled(case, await arun(flow(case), self._submit))
+
+    def check_many(self, exchanges: Iterable[Exchange]) -> list[Outcome]:
+        """Look at many exchanges; what they need of the same role becomes one call. Outcomes are in order.
+
+        It does not raise under the strategy "raise", since that would lose the outcomes of the others: what
+        was stopped holds a refusal as its text.
+        """
+        return run(together(flow(self._case(exchange)) for exchange in exchanges), self._submit)
+
+    async def acheck_many(self, exchanges: Iterable[Exchange]) -> list[Outcome]:
+        """As `check_many`, without ever blocking the event loop."""
+        return await arun(together(flow(self._case(exchange)) for exchange in exchanges), self._submit)
+
+    def close(self) -> None:
+        """Let the worker threads end. The guard cannot be used afterwards."""
+        self._workers.close()
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _on(self, surface: Surface, present: tuple[str, ...]) -> tuple[str, ...]:
+        named = self.policy.for_surface(surface).detectors
+        for name in named or ():
+            known("detector", name, present)
+        return present if named is None else named
+
+    def _case(self, exchange: Exchange) -> Case:
+        if not isinstance(exchange, Exchange):
+            raise InputError(f"a guard looks at an Exchange, not at {type(exchange).__name__}")
+        return Case(exchange, self.policy, self._detectors[exchange.surface], self._can_rewrite)
+
+    def _submit(self, effect: Effect) -> Future[Answer]:
+        return self._workers.submit(
+            lambda: self._roles.perform(effect),
+            seconds=self._roles.seconds(effect),
+            late=lambda: self._roles.late(effect),
+        )
+
+    def _settled(self, case: Case, outcome: Outcome) -> Outcome:
+        if case.rules.strategy is Strategy.RAISE and not outcome.allowed:
+            kind = UninspectedError if outcome.status is Status.FAILED else HarmfulContentError
+            raise kind(outcome.verdict.reason, outcome)
+        return outcome
+
+
+def _exchange(
+    exchange: Exchange | None,
+    prompt: str,
+    response: str,
+    images: Sequence[Image],
+    history: Sequence[str],
+    surface: Surface | str | None,
+) -> Exchange:
+    if exchange is None:
+        place = surface or (Surface.OUTPUT if response else Surface.INPUT)
+        return Exchange(prompt, response, tuple(images), tuple(history), Surface(place))
+    if prompt or response or images or history or surface:
+        raise InputError("give an exchange or its parts, not both")
+    return exchange

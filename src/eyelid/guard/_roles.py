@@ -1,0 +1,106 @@
+"""What answers the effects: roles, called so that nothing they do wrong can look like a clean pass."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from eyelid.guard._effects import Answer, Effect, Stage
+from eyelid.guard._vet import vet
+from eyelid.images import to_png
+from eyelid.policy import Deadlines
+from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
+from eyelid.text import views
+from eyelid.types import Failure
+
+Role: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+
+_CHARACTERS_PER_DEADLINE = 10_000
+
+
+class Roles:
+    """Performs effects with the given roles.
+
+    Args:
+        detectors: by name.
+        decoder, reader, detoxifier: `None` makes what needs it fail as "unsupported".
+        deadlines: how long each may take.
+    """
+
+    def __init__(
+        self,
+        detectors: Mapping[str, Detector],
+        *,
+        deadlines: Deadlines,
+        decoder: ImageDecoder | None = None,
+        reader: ImageReader | None = None,
+        detoxifier: Detoxifier | None = None,
+    ) -> None:
+        self._deadlines = deadlines
+        self._roles: dict[tuple[Stage, str], Role] = {
+            (Stage.TEXT, ""): lambda texts: [views(text) for text in texts],
+            (Stage.ENCODE, ""): lambda frames: [to_png(frame) for frame in frames],
+            **{(Stage.SCORE, name): detector.score for name, detector in detectors.items()},
+        }
+        if decoder is not None:
+            self._roles[Stage.DECODE, ""] = decoder.decode
+        if reader is not None:
+            self._roles[Stage.READ, ""] = reader.read
+        if detoxifier is not None:
+            self._roles[Stage.REWRITE, ""] = detoxifier.rewrite
+
+    def perform(self, effect: Effect) -> Answer:
+        """Do what an effect asks for. Never raises, except `KeyboardInterrupt`."""
+        started = time.monotonic()
+        role = self._roles.get((effect.stage, effect.role))
+        if role is None:
+            results = [Failure(effect.stage, "unsupported", f"this guard has nothing to {effect.stage} with")] * len(
+                effect.items
+            )
+        else:
+            results = _call(role, effect, effect.items)
+        return Answer(tuple(results), time.monotonic() - started)
+
+    def seconds(self, effect: Effect) -> float:
+        """How long an effect may take: more for more characters or more images."""
+        match effect.stage:
+            case Stage.DECODE | Stage.READ | Stage.ENCODE:
+                return self._deadlines.image * len(effect.items)
+            case Stage.REWRITE:
+                return self._deadlines.rewrite * _lots(effect)
+            case _:
+                return self._deadlines.text * _lots(effect)
+
+    def late(self, effect: Effect) -> Answer:
+        """The answer in place of a call that took longer than that."""
+        seconds = self.seconds(effect)
+        failure = Failure(effect.stage, "timeout", f"no answer within {seconds:g} s", effect.role)
+        return Answer((failure,) * len(effect.items), seconds)
+
+
+def _lots(effect: Effect) -> int:
+    characters = sum(len(item if isinstance(item, str) else item.text) for item in effect.items)
+    return max(1, math.ceil(characters / _CHARACTERS_PER_DEADLINE))
+
+
+def _call(role: Role, effect: Effect, items: tuple[Any, ...]) -> list[Any]:
+    """Call a role for a batch; a batch that fails is halved until the culprit is alone."""
+    try:
+        results = role(items)
+        if _one_each(results, items):
+            return [vet(effect, item, result) for item, result in zip(items, results, strict=True)]
+        problem = Failure(effect.stage, "invalid", "not one result for each item", effect.role)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  a role may be anyone's code: whatever it raises is a failed look
+        problem = Failure(effect.stage, "error", type(error).__name__, effect.role)
+    if len(items) == 1:
+        return [problem]
+    middle = len(items) // 2
+    return _call(role, effect, items[:middle]) + _call(role, effect, items[middle:])
+
+
+def _one_each(results: Any, items: tuple[Any, ...]) -> bool:
+    return isinstance(results, Sequence) and not isinstance(results, (str, bytes)) and len(results) == len(items)
