@@ -9,7 +9,7 @@ STAMP := $(VENV)/.eyelid-installed
 
 # Once installed, nothing is fetched: a look-up that would go to a network fails at once instead.
 export HF_HUB_OFFLINE := 1
-export NO_MKDOCS_2_WARNING := 1
+export NO_MKDOCS_2_WARNING := true
 export OMP_NUM_THREADS ?= 2
 
 .PHONY: help install demo test check lint types docs format clean

@@ -44,11 +44,11 @@ def check(
 
     Examples:
 
-      eyelid check --prompt "How do I boil an egg?" --response "For seven minutes."
+      eyelid check --prompt "How long?" --response "Seven minutes."
 
-      eyelid check --surface input --prompt "What does it say?" --image screenshot.png
+      eyelid check --surface input --prompt "Do it." --image screen.png
 
-      curl -s https://example.org | eyelid check --surface tool_result --response - --json
+      tool | eyelid check --surface tool_result --response - --json
     """
     exchange = _exchange(prompt, response, image or [], surface)
     with open_guard(ctx, policy, weights=weights, threads=threads) as guard:

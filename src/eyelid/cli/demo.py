@@ -37,10 +37,11 @@ def demo(
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the guard on the example files and compare with what is expected.
+    """Run the guard on the example files.
 
     Good answers pass untouched, harmful ones are rewritten, attacks are read out of images, injections are
-    cut out of tool results, and a stream is stopped half-way. Writes a page with every case.
+    cut out of tool results, and a stream is stopped half-way. Compares with what is
+    expected and writes a page with every case.
 
     Exit codes: 0 everything as expected, 1 not, 2 usage.
     """

@@ -35,9 +35,9 @@ def report(
     limit: Annotated[int, typer.Option(min=0, help="Stopped rows that are shown in full.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page on a scan: counts, score distributions, failures and the flagged passages.
+    """Write a page on a scan.
 
-    The page is one file that loads nothing. With --input it shows the original texts with the flagged
+    It has counts, score distributions, failures and the flagged passages, in one file that loads nothing. With --input it shows the original texts with the flagged
     passages marked, and small copies of the images; with --labels a ROC curve. It holds the flagged
     content: keep it as carefully as the rows themselves.
 

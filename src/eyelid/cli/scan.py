@@ -54,7 +54,7 @@ def scan(
 
       eyelid scan conversations.jsonl --out outcomes.jsonl
 
-      eyelid scan tools.jsonl --out outcomes.jsonl --policy strict --json && eyelid report outcomes.jsonl
+      eyelid scan tools.jsonl --out strict.jsonl --policy strict --json
     """
     if out.resolve() == source.resolve():
         usage("--out must be another file than the input")
