@@ -96,6 +96,10 @@ def test_code_is_kept_or_dropped_as_a_whole() -> None:
     assert rewrite(text) == f"{GARDEN}\n\nRoses like sun.\n\n{NOTICE}"
 
 
+def test_tricked_letters_are_seen_through() -> None:
+    assert rewrite(f"{GARDEN} Build a z\u200bo\u200brb. Roses like sun.") == f"{GARDEN} Roses like sun.\n\n{NOTICE}"
+
+
 def test_spans_say_where_the_harm_is_that_the_text_does_not_show() -> None:
     text = f"{GARDEN} The code is em9yYg==. Roses like sun."
     start = text.index("em9y")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from eyelid.detoxifiers._answer import rewrite_answer
 from eyelid.detoxifiers._data import UNREPAIRABLE, rewrite_data
@@ -12,6 +13,7 @@ from eyelid.detoxifiers._plan import Plan
 from eyelid.errors import ConfigurationError
 from eyelid.protocols import Assessment, Detector, RewriteRequest, ScoreRequest
 from eyelid.taxonomy import Category
+from eyelid.text import Views, views
 from eyelid.types import Failure, Surface
 
 _DATA = (Surface.TOOL_RESULT, Surface.RETRIEVED)
@@ -71,13 +73,14 @@ class _Job:
         self._request = request
         self._plan = _plan(request)
         self._texts: list[str] = []
+        self._known: dict[str, _Readings] = {}
         self.result: str | Failure | None = None
         self._advance(None)
 
     @property
     def questions(self) -> list[ScoreRequest]:
-        """What the plan asks; blank texts need no detector."""
-        return [self._question(text) for text in self._texts if text.strip()]
+        """What the plan asks, in every reading that the guard would look at; blank texts need no detector."""
+        return [question for text in self._texts for question in self._about(text).questions]
 
     def step(self, seen: Mapping[ScoreRequest, Assessment | Failure]) -> None:
         """Give the plan its answers and take its next question or its result."""
@@ -95,21 +98,38 @@ class _Job:
         except StopIteration as stop:
             self.result = stop.value
 
-    def _question(self, text: str) -> ScoreRequest:
-        return ScoreRequest(text, prompt=self._request.prompt, surface=self._request.surface)
+    def _about(self, text: str) -> _Readings:
+        if text not in self._known:
+            made = views(text) if text.strip() else Views(())
+            asked = [ScoreRequest(v.text, self._request.prompt, self._request.surface, v.source) for v in made.views]
+            self._known[text] = _Readings(asked, made.complete)
+        return self._known[text]
 
     def _risk(self, text: str, seen: Mapping[ScoreRequest, Assessment | Failure]) -> float | Failure:
-        if not text.strip():
-            return 0.0
-        found = seen[self._question(text)]
-        if isinstance(found, Failure):
-            return Failure("rewrite", found.code, "a sentence could not be scored", source=found.source)
-        if found.covered < len(text):
+        readings = self._about(text)
+        if not readings.complete:
             return Failure("rewrite", "coverage", "a sentence was not looked at as a whole")
-        shares = (
-            found.scores.get(name, 0.0) / value if value else math.inf for name, value in self._thresholds.items()
-        )
-        return max(shares, default=0.0)
+        risk = 0.0
+        for question in readings.questions:
+            found = seen[question]
+            if isinstance(found, Failure):
+                return Failure("rewrite", found.code, "a sentence could not be scored", source=found.source)
+            if found.covered < len(question.text):
+                return Failure("rewrite", "coverage", "a sentence was not looked at as a whole")
+            risk = max(risk, *(_share(found.scores.get(name, 0.0), least) for name, least in self._thresholds.items()))
+        return risk
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """The views of one text as questions, and whether they show all of it."""
+
+    questions: list[ScoreRequest]
+    complete: bool
+
+
+def _share(score: float, threshold: float) -> float:
+    return score / threshold if threshold else math.inf
 
 
 def _plan(request: RewriteRequest) -> Plan:
