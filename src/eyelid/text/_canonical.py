@@ -142,12 +142,12 @@ def _edits(text: str) -> list[Edit]:
     return edits
 
 
-def canonicalise(text: str) -> tuple[str, OffsetMap]:
+def canonicalise(text: str, origin: OffsetMap | None = None) -> tuple[str, OffsetMap]:
     """The canonical form and where its characters came from. Applied twice it changes nothing more.
 
     In time proportional to the length; the result has at most 18 characters for each one of the original.
     """
-    origin = OffsetMap.identity(len(text))
+    origin = origin or OffsetMap.identity(len(text))
     for _ in range(_MAX_PASSES):
         edits = _edits(text)
         if not edits:

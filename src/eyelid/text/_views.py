@@ -1,15 +1,34 @@
-"""All the readings of a text that are worth a look."""
+"""All the readings of a text that are worth a look.
+
+The canonical view comes first. From it, and from every view made, tricks are undone until nothing more is
+found, three times over at most: what was base64 of look-alikes, or leet with the letters apart, comes out.
+Whatever a finder does not recognise stays as it was, so that ordinary text has one view.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
+from eyelid.text import _codes, _spelling
 from eyelid.text._canonical import canonicalise
-from eyelid.text._origin import OffsetMap
+from eyelid.text._hidden import hidden_payloads
+from eyelid.text._origin import Edit, OffsetMap, rewrite
+from eyelid.text._structure import structure
+from eyelid.text._words import disguised
 
-#: Characters that may be examined or produced for one text.
+#: Characters that may be examined for one text, over all its views.
 BUDGET = 4_000_000
+#: How many tricks on top of each other are undone.
+MAX_DEPTH = 3
+#: Payloads of a view that get a view of their own; more of them share one.
+MAX_PAYLOADS = 6
+#: Ways to read the same characters that are followed.
+MAX_LAYERS = 4
+_MIN_PAYLOAD = 12
+_MOSTLY = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +37,7 @@ class View:
 
     Args:
         text: what to look at.
-        kind: how it was made: "canonical", "structure", or the names of the tricks undone, joined by "+".
+        kind: how it was made: "canonical", or the names of the tricks undone, joined by "+".
         source: "text", or "hidden" for a payload that a reader would not have seen.
         origin: where its characters came from, if that is known.
     """
@@ -40,7 +59,8 @@ class Views:
     Args:
         views: the canonical view of the whole text first, then those that add something.
         complete: whether everything was examined; False is a failed look.
-        problems: why it is not complete, in words such as "budget", "views", "depth".
+        problems: why it is not complete: "budget" (too much work), "views" (more readings than allowed),
+            "depth" (codes inside codes, or nesting, beyond what is followed).
         covered: characters of the original that the views represent.
     """
 
@@ -51,6 +71,167 @@ class Views:
 
 
 def views(text: str, *, max_views: int = 32, budget: int = BUDGET) -> Views:
-    """The readings of a text, the canonical one first."""
-    plain, origin = canonicalise(text)
-    return Views((View(plain, "canonical", "text", origin),), covered=len(text))
+    """The readings of a text: the canonical one, and one for each disguise that was found and undone.
+
+    Typical English prose, code, JSON and Markdown have exactly one. The time is proportional to the length
+    and bounded by `budget`; whatever lies beyond a limit is named in `problems`, never dropped in silence.
+
+    Args:
+        text: any string, lone surrogates included.
+        max_views: readings at most.
+        budget: characters examined at most, over all readings.
+    """
+    search = _Search(max_views, budget)
+    search.start(text)
+    search.run()
+    problems = tuple(sorted(search.problems))
+    return Views(tuple(search.found), not problems, problems, len(text))
+
+
+@dataclass(slots=True)
+class _Search:
+    """The views found so far, and those whose disguises are still to be looked for."""
+
+    max_views: int
+    budget: int
+    found: list[View] = field(default_factory=list)
+    problems: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    queue: list[tuple[View, int]] = field(default_factory=list)
+
+    def start(self, text: str) -> None:
+        plain, origin = canonicalise(text)
+        canonical = View(plain, "canonical", "text", origin)
+        self.add(canonical, 0)
+        whole = OffsetMap.identity(len(text))
+        for edit in hidden_payloads(text):
+            block = OffsetMap.block(len(edit.text), edit.start, edit.end, whole)
+            self.add(_canonical(View(edit.text, edit.kind, "hidden", block)), 0)
+        deleted = _deletions(text)
+        if deleted:
+            changed, changed_origin = rewrite(text, deleted, whole)
+            self.add(_canonical(View(changed, "deletions", "text", changed_origin)), 0)
+        self.add_structure(canonical)
+
+    def add_structure(self, canonical: View) -> None:
+        found = structure(canonical.text)
+        if found is None:
+            return
+        if found.too_deep:
+            self.problems.add("depth")
+        edits = [Edit(piece.start, piece.end, piece.text, found.kind) for piece in found.pieces]
+        text, origin = _join(edits, canonical.origin)
+        self.add(_canonical(View(text, found.kind, "text", origin)), 0)
+
+    def add(self, view: View, depth: int, *, shown: bool = True) -> None:
+        """Keep a view that differs from the others; follow it further in any case."""
+        folded = _fold(view.text)
+        if not folded and self.found or folded in self.seen:
+            return
+        self.seen.add(folded)
+        if shown and len(self.found) >= self.max_views:
+            self.problems.add("views")
+            return
+        if shown:
+            self.found.append(view)
+        self.queue.append((view, depth))
+
+    def run(self) -> None:
+        for view, depth in iter(lambda: self.queue.pop(0) if self.queue else None, None):
+            self.budget -= len(view.text)
+            if self.budget < 0:
+                self.problems.add("budget")
+                return
+            self.expand(view, depth)
+
+    def expand(self, view: View, depth: int) -> None:
+        layers = _layers(_edits(view.text))
+        if layers and depth == MAX_DEPTH or len(layers) > MAX_LAYERS:
+            self.problems.add("depth")
+        if depth == MAX_DEPTH:
+            return
+        for layer in layers[:MAX_LAYERS]:
+            self.add_layer(view, layer, depth + 1)
+
+    def add_layer(self, view: View, layer: list[Edit], depth: int) -> None:
+        text, origin = rewrite(view.text, layer, view.origin)
+        made = _canonical(replace(view, text=text, kind=_kind(view, layer), origin=origin))
+        self.add(made, depth, shown=any(edit.plausible for edit in layer))
+        payloads = [
+            edit for edit in layer
+            if edit.payload and edit.plausible and _MIN_PAYLOAD <= len(edit.text) < _MOSTLY * len(text)
+        ]  # fmt: skip
+        for group in _share(payloads):
+            joined, joined_origin = _join(group, view.origin)
+            self.add(_canonical(View(joined, _kind(view, group), view.source, joined_origin)), depth)
+
+
+def _edits(text: str) -> Iterable[Edit]:
+    finders = (*_spelling.FINDERS, disguised, *_codes.FINDERS)
+    return chain.from_iterable(finder(text) for finder in finders)
+
+
+def _layers(edits: Iterable[Edit]) -> list[list[Edit]]:
+    """Sort edits into as few lists as it takes for none to overlap inside a list."""
+    layers: list[list[Edit]] = []
+    for edit in sorted(edits, key=lambda edit: (edit.start, -edit.end)):
+        for layer in layers:
+            if layer[-1].end <= edit.start:
+                layer.append(edit)
+                break
+        else:
+            layers.append([edit])
+    return layers
+
+
+def _share(payloads: list[Edit]) -> Iterator[list[Edit]]:
+    """One group for each payload, or one for all that are too many."""
+    yield from ([edit] for edit in payloads[: MAX_PAYLOADS - 1])
+    if len(payloads) >= MAX_PAYLOADS:
+        yield payloads[MAX_PAYLOADS - 1 :]
+
+
+def _join(edits: list[Edit], parent: OffsetMap | None) -> tuple[str, OffsetMap]:
+    """Only the replacements, one after the other."""
+    origin = OffsetMap.identity(0)
+    text: list[str] = []
+    starts, sources, ends = origin.starts[:0], origin.starts[:0], origin.starts[:0]
+    length = 0
+    for edit in edits:
+        piece = edit.text if len(edits) == 1 or edit.text.endswith(("\n", " ")) else edit.text + "\n"
+        starts.append(length)
+        sources.append(edit.start)
+        ends.append(edit.end)
+        text.append(piece)
+        length += len(piece)
+    return "".join(text), OffsetMap(starts, sources, ends, bytearray(len(text)), length, parent)
+
+
+def _canonical(view: View) -> View:
+    plain, origin = canonicalise(view.text, view.origin)
+    return replace(view, text=plain, origin=origin)
+
+
+def _kind(view: View, edits: list[Edit]) -> str:
+    names = [] if view.kind == "canonical" else view.kind.split("+")
+    return "+".join(dict.fromkeys([*names, *(edit.kind for edit in edits)]))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _deletions(text: str) -> list[Edit]:
+    """Backspaces and deletes, each with the character it takes away."""
+    if "\b" not in text and "\x7f" not in text:
+        return []
+    kept: list[int] = []
+    dropped: list[int] = []
+    for index, char in enumerate(text):
+        if char in "\b\x7f":
+            dropped.append(index)
+            if kept:
+                dropped.append(kept.pop())
+        else:
+            kept.append(index)
+    return [Edit(index, index + 1, "", "deletions") for index in sorted(dropped)]

@@ -22,8 +22,15 @@ _LETTER_NAME = re.compile(
     r"|LATIN LETTER SMALL CAPITAL (?:DOTLESS |BARRED )?([A-Z])(?: WITH .+)?"
 )
 #: Words of one and two letters are listed by hand: the lists have every abbreviation.
-_SHORT = (
-    "a i am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we"
+_SHORT = "a i am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we".split()
+#: What the lists, older than most of what a guard reads, do not have.
+_ADDED = (
+    "app apps backend bitcoin blog blogs botnet bots chatbot chatgpt covid crypto cyber darknet deepfake dox doxing emoji "
+    "exfiltrate fentanyl firmware frontend google hack hacked hacker hackers hacking hashtag html http https jailbreak "
+    "json keylogger keyloggers login malware meth offline online opioid opioids password passwords payload phishing "
+    "podcast python ransomware roofie rootkit selfie sexting smartphone smartphones spyware startup tweet tweets twitter "
+    "url urls username usernames webcam website websites whatsapp wifi youtube doesn don didn isn wasn aren couldn "
+    "shouldn wouldn hasn haven hadn weren won ain ll ve re"
 ).split()
 
 
@@ -90,7 +97,8 @@ def write_lexicon(scowl: Path, out: Path) -> None:
         names = [f"{kind}-words.{size}" for kind in ("english", "american", "british")]
         files = [scowl / name for name in names if (scowl / name).exists()]
         words = {word for file in files for word in file.read_text("latin-1").split()}
-        kept = {word for word in words if re.fullmatch("[a-z]{3,20}", word)} | (set(_SHORT) if size == TIERS[0] else set())
+        extra = set(_SHORT) if size == TIERS[0] else set(_ADDED) if size == TIERS[1] else set()
+        kept = {word for word in words if re.fullmatch("[a-z]{3,20}", word)} | extra
         tiers.append(" ".join(sorted(kept - seen)))
         seen |= kept
     out.write_bytes(gzip.compress("\n".join(tiers).encode(), 9, mtime=0))
