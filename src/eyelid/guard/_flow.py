@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from eyelid.errors import HarmfulContentError, UninspectedError
 from eyelid.guard._case import Case
 from eyelid.guard._effects import Effect, Flow, Stage
 from eyelid.guard._inspect import Findings, inspect
 from eyelid.guard._strategies import STRATEGIES, Resolution, refusal
-from eyelid.types import Action, Failure, Outcome, Status, Verdict
+from eyelid.types import Action, Failure, Outcome, Status, Strategy, Verdict
 
 
 def flow(case: Case) -> Flow[Outcome]:
@@ -43,6 +44,14 @@ def rule(case: Case, findings: Findings) -> Verdict:
             verdict, reason=f"{verdict.reason}, although {failed}; the policy lets {case.exchange.surface} pass"
         )
     return replace(verdict, action=Action.BLOCK, reason=f"{failed}, so the content was stopped")
+
+
+def settle(case: Case, outcome: Outcome) -> Outcome:
+    """The outcome; raised instead where the strategy says so and the content was stopped."""
+    if case.rules.strategy is Strategy.RAISE and not outcome.allowed:
+        kind = UninspectedError if outcome.status is Status.FAILED else HarmfulContentError
+        raise kind(outcome.verdict.reason, outcome)
+    return outcome
 
 
 def _resolve(case: Case, findings: Findings, verdict: Verdict) -> Flow[Resolution]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 
-from eyelid.errors import ConfigurationError, HarmfulContentError, InputError, UninspectedError
+from eyelid.errors import ConfigurationError, InputError
 from eyelid.guard._case import Case
 from eyelid.guard._drivers import arun, run, together
 from eyelid.guard._effects import Answer, Effect
-from eyelid.guard._flow import flow
+from eyelid.guard._flow import flow, settle
+from eyelid.guard._release import MODES, Mode, Release
 from eyelid.guard._roles import Roles
+from eyelid.guard._stream import AsyncGuardedStream, GuardedStream
 from eyelid.guard._workers import Workers
 from eyelid.policy import Policy, known
 from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
-from eyelid.types import Exchange, Image, Outcome, Status, Strategy, Surface
+from eyelid.types import Exchange, Image, Outcome, Surface
 
 
 class Guard:
@@ -89,7 +91,7 @@ class Guard:
             UninspectedError: a look failed under the strategy "raise".
         """
         case = self._case(_exchange(exchange, prompt, response, images, history, surface))
-        return self._settled(case, run(flow(case), self._submit))
+        return settle(case, run(flow(case), self._submit))
 
     async def acheck(
         self,
@@ -103,7 +105,7 @@ class Guard:
     ) -> Outcome:
         """As `check`, without ever blocking the event loop."""
         case = self._case(_exchange(exchange, prompt, response, images, history, surface))
-        return self._settled(case, await arun(flow(case), self._submit))
+        return settle(case, await arun(flow(case), self._submit))
 
     def check_many(self, exchanges: Iterable[Exchange]) -> list[Outcome]:
         """Look at many exchanges; what they need of the same role becomes one call. Outcomes are in order.
@@ -116,6 +118,47 @@ class Guard:
     async def acheck_many(self, exchanges: Iterable[Exchange]) -> list[Outcome]:
         """As `check_many`, without ever blocking the event loop."""
         return await arun(together(flow(self._case(exchange)) for exchange in exchanges), self._submit)
+
+    def stream(
+        self,
+        chunks: Iterable[str],
+        *,
+        prompt: str = "",
+        images: Sequence[Image] = (),
+        surface: Surface | str = Surface.OUTPUT,
+        mode: Mode = "sentence",
+    ) -> GuardedStream:
+        """Look at a text while it comes; iterate the result for the pieces that may be passed on.
+
+        Nothing is released that was not scored, and where pieces end depends on the text alone, not on how it
+        was cut into chunks. In the end the whole text is checked as `check` does, so the outcome's verdict is
+        the same. When a part is flagged no more is released; what follows in the end is the rest of the
+        rewrite if it continues what was released, or else a refusal.
+
+        Args:
+            chunks: the text in pieces of any size.
+            prompt: the request it answers.
+            images: what came with it; with images nothing is released before the end.
+            surface: where the text stands.
+            mode: "sentence" to release sentences as they are found harmless, "buffer" to release nothing
+                before the end.
+
+        Raises:
+            ConfigurationError: an unknown mode.
+        """
+        return GuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit)
+
+    def astream(
+        self,
+        chunks: AsyncIterable[str] | Iterable[str],
+        *,
+        prompt: str = "",
+        images: Sequence[Image] = (),
+        surface: Surface | str = Surface.OUTPUT,
+        mode: Mode = "sentence",
+    ) -> AsyncGuardedStream:
+        """As `stream`, for `async for`. A plain iterable is taken too; it is iterated on the event loop."""
+        return AsyncGuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit)
 
     def close(self) -> None:
         """Let the worker threads end. The guard cannot be used afterwards."""
@@ -138,18 +181,16 @@ class Guard:
             raise InputError(f"a guard looks at an Exchange, not at {type(exchange).__name__}")
         return Case(exchange, self.policy, self._detectors[exchange.surface], self._can_rewrite)
 
+    def _release(self, prompt: str, images: Sequence[Image], surface: Surface | str, mode: Mode) -> Release:
+        known("mode", mode, MODES)
+        return Release(self._case(Exchange(prompt, images=tuple(images), surface=Surface(surface))), mode)
+
     def _submit(self, effect: Effect) -> Future[Answer]:
         return self._workers.submit(
             lambda: self._roles.perform(effect),
             seconds=self._roles.seconds(effect),
             late=lambda: self._roles.late(effect),
         )
-
-    def _settled(self, case: Case, outcome: Outcome) -> Outcome:
-        if case.rules.strategy is Strategy.RAISE and not outcome.allowed:
-            kind = UninspectedError if outcome.status is Status.FAILED else HarmfulContentError
-            raise kind(outcome.verdict.reason, outcome)
-        return outcome
 
 
 def _exchange(
