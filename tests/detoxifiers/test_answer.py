@@ -128,6 +128,10 @@ def test_a_sentence_that_cannot_be_scored_fails_its_own_item_only() -> None:
     assert replaced == NOTICE
 
 
+def test_a_sentence_that_cannot_be_read_by_itself_is_not_kept() -> None:
+    assert rewrite(f"{GARDEN} A zorb. An unreadable line. Roses.") == f"{GARDEN} Roses.\n\n{NOTICE}"
+
+
 @pytest.mark.parametrize("surface", [Surface.INPUT, Surface.TOOL_CALL])
 def test_requests_and_arguments_are_not_rewritten(surface: Surface) -> None:
     (result,) = SentenceDetoxifier(WordDetector(HARM)).rewrite([RewriteRequest(GARDEN, surface=surface)])

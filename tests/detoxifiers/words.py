@@ -20,6 +20,8 @@ class WordDetector:
     def _assess(self, text: str) -> Assessment | Failure:
         if "unscorable" in text:
             return Failure("score", "error", source=self.name)
+        if "unreadable" in text and len(text) < 40:
+            return Failure("score", "uninspectable", source=self.name)
         harm = min(1.0, sum(weight for word, weight in self._harm.items() if word in text))
         injection = min(1.0, sum(weight for word, weight in self._injection.items() if word in text))
         return Assessment(Scores(harm=harm, injection=injection), covered=len(text))

@@ -112,6 +112,8 @@ class _Job:
         risk = 0.0
         for question in readings.questions:
             found = seen[question]
+            if isinstance(found, Failure) and found.code == "uninspectable":
+                return math.inf  # what cannot be read by itself is not kept
             if isinstance(found, Failure):
                 return Failure("rewrite", found.code, "a sentence could not be scored", source=found.source)
             if found.covered < len(question.text):
