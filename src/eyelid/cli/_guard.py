@@ -9,7 +9,7 @@ import typer
 
 import eyelid
 from eyelid.cli._exit import usage
-from eyelid.errors import ConfigurationError, HarmfulContentError, UninspectedError
+from eyelid.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from eyelid import Exchange, Guard, Outcome
@@ -38,19 +38,23 @@ def load_default(policy: str | Path, *, weights: Path | None, threads: int | Non
 
 def open_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:
     """Load the guard, or end with what is missing."""
-    load = cast(GuardLoader, ctx.obj or load_default)
-    named = Path(policy) if policy.endswith(".toml") or "/" in policy else policy
-    if isinstance(named, Path) and not named.is_file():
-        usage(f"there is no policy file {policy!r}; presets are strict, balanced and monitor")
     try:
-        return load(named, weights=weights, threads=threads)
+        return make_guard(ctx, policy, weights=weights, threads=threads)
     except ConfigurationError as error:
         usage(error)
 
 
+def make_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:
+    """Load the guard.
+
+    Raises:
+        ConfigurationError: the policy, the weights or an extra has to be mended.
+    """
+    load = cast(GuardLoader, ctx.obj or load_default)
+    named = Path(policy) if policy.endswith(".toml") or "/" in policy else policy
+    return load(named, weights=weights, threads=threads)
+
+
 def look(guard: Guard, exchange: Exchange) -> Outcome:
-    """Check one exchange; a policy that raises is an outcome here as well."""
-    try:
-        return guard.check(exchange)
-    except (HarmfulContentError, UninspectedError) as stopped:
-        return stopped.outcome
+    """Check one exchange; under a policy that raises, what was stopped is an outcome here as well."""
+    return guard.check_many([exchange])[0]

@@ -38,14 +38,14 @@ class _BadRowError(ValueError):
     pass
 
 
-def read_rows(file: BinaryIO, *, root: Path) -> Iterator[Row | BadLine]:
-    """Every line of `file` in order, one at a time; blank lines are left out.
+def read_rows(file: BinaryIO, *, root: Path, longest: int = MAX_LINE_BYTES) -> Iterator[Row | BadLine]:
+    """Every line of `file` in order, one at a time, at most `longest` bytes of it; blank lines are left out.
 
     Image paths are taken below `root`; data URLs are decoded; nothing is fetched.
     """
-    for number, raw in _lines(file):
+    for number, raw in _lines(file, longest):
         if raw is None:
-            yield BadLine(number, f"longer than {MAX_LINE_BYTES} bytes")
+            yield BadLine(number, f"longer than {longest} bytes")
         elif raw.strip():
             try:
                 yield parse_row(raw, number, root=root)
@@ -53,15 +53,15 @@ def read_rows(file: BinaryIO, *, root: Path) -> Iterator[Row | BadLine]:
                 yield BadLine(number, str(error))
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def _lines(file: BinaryIO, longest: int) -> Iterator[tuple[int, bytes | None]]:
     number = 0
-    while raw := file.readline(MAX_LINE_BYTES + 1):
+    while raw := file.readline(longest + 1):
         number += 1
-        if len(raw) <= MAX_LINE_BYTES:
+        if len(raw) <= longest:
             yield number, raw
             continue
         while raw and not raw.endswith(b"\n"):
-            raw = file.readline(MAX_LINE_BYTES)
+            raw = file.readline(longest)
         yield number, None
 
 
@@ -93,8 +93,8 @@ def parse_row(raw: bytes, number: int, *, root: Path) -> Row:
     row = parse_object(raw)
     _refuse_misspelt(row)
     exchange = _exchange(row, root)
-    if not exchange.text and not exchange.images:
-        wanted = "prompt" if exchange.surface is Surface.INPUT else "response"
+    wanted = "prompt" if exchange.surface is Surface.INPUT else "response"
+    if not isinstance(row.get(wanted), str) and not exchange.images:
         raise _BadRowError(f"nothing to check: surface {exchange.surface.value!r} needs {wanted!r} or 'images'")
     return Row(_id(row), exchange, number)
 
@@ -115,7 +115,7 @@ def _id(row: dict[str, object]) -> str | int:
 
 
 def _exchange(row: dict[str, object], root: Path) -> Exchange:
-    surface = row.get("surface", Surface.OUTPUT.value)
+    surface = row.get("surface", Surface.INPUT if row.get("response") is None else Surface.OUTPUT)
     if surface not in tuple(Surface):
         raise _BadRowError(f"'surface' must be one of {', '.join(Surface)}")
     try:

@@ -29,7 +29,9 @@ def check(
     image: Annotated[
         list[Path] | None, typer.Option(help="An image file (PNG, JPEG, WebP, GIF); repeat for more.")
     ] = None,
-    surface: Annotated[Surface, typer.Option(help="Where the content stands.")] = Surface.OUTPUT,
+    surface: Annotated[
+        Surface | None, typer.Option(help="Where the content stands; output if there is a response, else input.")
+    ] = None,
     policy: PolicyOption = "balanced",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
@@ -54,16 +56,17 @@ def check(
     with open_guard(ctx, policy, weights=weights, threads=threads) as guard:
         outcome = look(guard, exchange)
     if as_json:
-        typer.echo(to_json(outcome_record(outcome, surface)))
+        typer.echo(to_json(outcome_record(outcome, exchange.surface)))
     else:
         show(outcome, Console())
     raise typer.Exit(code_of(outcome))
 
 
-def _exchange(prompt: str, response: str, files: list[Path], surface: Surface) -> Exchange:
+def _exchange(prompt: str, response: str, files: list[Path], place: Surface | None) -> Exchange:
     if prompt == response == "-":
         usage("only one of --prompt and --response can read standard input")
     prompt, response = (_standard_input() if text == "-" else text for text in (prompt, response))
+    surface = place or (Surface.OUTPUT if response else Surface.INPUT)
     exchange = Exchange(prompt, response, tuple(_image(file) for file in files), surface=surface)
     if not exchange.text and not exchange.images:
         wanted = "--prompt" if surface is Surface.INPUT else "--response"

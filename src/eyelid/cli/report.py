@@ -37,9 +37,9 @@ def report(
 ) -> None:
     """Write a page on a scan.
 
-    It has counts, score distributions, failures and the flagged passages, in one file that loads nothing. With --input it shows the original texts with the flagged
-    passages marked, and small copies of the images; with --labels a ROC curve. It holds the flagged
-    content: keep it as carefully as the rows themselves.
+    It has counts, score distributions, failures and the flagged passages, in one file that loads nothing. With
+    --input it shows the original texts with the flagged passages marked, and small copies of the images; with
+    --labels a ROC curve. It holds the flagged content: keep it as carefully as the rows themselves.
 
     Examples:
 
@@ -50,7 +50,8 @@ def report(
     from eyelid.evaluation.report import Summary, render
 
     known = _labels(labels) if labels else {}
-    summary, shown, stopped = Summary(), [], 0
+    summary, stopped = Summary(), 0
+    shown: list[Mapping[str, object]] = []
     for number, record in _objects(source):
         try:
             summary.add(record, known.get(_key(record)))

@@ -14,10 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from eyelid.cli._exit import ExitCode, usage
-from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, look, open_guard
+from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, open_guard
 from eyelid.cli._record import outcome_record, to_json
 from eyelid.cli._rows import BadLine, Row, parse_object, read_rows
-from eyelid.errors import HarmfulContentError, UninspectedError
 from eyelid.types import Outcome
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _scan(
     ):
         task = progress.add_task("scan", total=source.stat().st_size)
         for rows in _batches(_fresh(read_rows(lines, root=root), done, counts, bad), batch):
-            _write(sink, rows, _outcomes(guard, rows), counts)
+            _write(sink, rows, guard.check_many([row.exchange for row in rows]), counts)
             progress.update(task, completed=lines.tell())
         progress.update(task, completed=source.stat().st_size)
 
@@ -122,14 +121,6 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield some
 
 
-def _outcomes(guard: Guard, rows: list[Row]) -> list[Outcome]:
-    try:
-        return guard.check_many([row.exchange for row in rows])
-    except (HarmfulContentError, UninspectedError):
-        # The policy raises: one row must not take the outcomes of the others with it.
-        return [look(guard, row.exchange) for row in rows]
-
-
 def _write(sink: BinaryIO, rows: list[Row], outcomes: list[Outcome], counts: Counter[str]) -> None:
     records = (
         {"id": row.id, **outcome_record(outcome, row.exchange.surface)}
@@ -150,12 +141,12 @@ def _ids_already_in(out: Path) -> set[str]:
     whole = 0
     with out.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
+            if not raw.endswith(b"\n") and _is_cut(raw):
+                break
             try:
                 done.add(_outcome_id(raw))
             except (KeyError, ValueError):
-                if raw.endswith(b"\n") or not raw.startswith(LINE_START[: len(raw)]):
-                    usage(f"line {number} of {out} is no outcome of a scan; choose another --out")
-                break
+                usage(f"line {number} of {out} is no outcome of a scan; choose another --out")
             whole += len(raw)
     _cut(out, whole)
     return done
@@ -163,9 +154,17 @@ def _ids_already_in(out: Path) -> set[str]:
 
 def _outcome_id(raw: bytes) -> str:
     record = parse_object(raw)
-    if "action" not in record or not raw.endswith(b"\n"):
+    if "action" not in record:
         raise ValueError
     return json.dumps(record["id"])
+
+
+def _is_cut(raw: bytes) -> bool:
+    """Whether this is the beginning of a line that `scan` wrote: without its end, or without the line's end alone."""
+    try:
+        return "action" in parse_object(raw)
+    except ValueError:
+        return raw.startswith(LINE_START[: len(raw)])
 
 
 def _cut(out: Path, size: int) -> None:
