@@ -52,6 +52,11 @@ class Child:
         """Process id of the worker."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the worker still runs."""
+        return self._process.poll() is None
+
     def decode(self, data: bytes, request: dict[str, Any], deadline: float) -> tuple[list[Frame], dict[str, Any]]:
         """Send one image; return its pictures and the closing line.
 

@@ -61,7 +61,7 @@ class SandboxDecoder:
         memory: int = 512 * 1024 * 1024,
     ) -> None:
         self._limits = limits or ImageLimits()
-        self._timeout = timeout
+        self.timeout = timeout
         self._cpu = cpu
         self._memory = memory
         # by process id, because a fork copies the child's socket and maybe a held lock
@@ -76,6 +76,13 @@ class SandboxDecoder:
             "bytes", "pixels", "side", "aspect", "frames", "scans", "broken", "timeout" or "memory".
         """
         return [self._decode_one(image) for image in batch]
+
+    @property
+    def child_pid(self) -> int | None:
+        """Process id of the child that decodes for this process, None while there is none."""
+        station = self._stations.get(os.getpid())
+        child = station.child if station is not None else None
+        return child.pid if child is not None else None
 
     def close(self) -> None:
         """End the child process. The next `decode` starts another."""
@@ -125,10 +132,11 @@ class SandboxDecoder:
     def _in_child(self, data: bytes, request: dict[str, Any]) -> tuple[list[Frame], dict[str, Any]]:
         station = self._stations.setdefault(os.getpid(), _Station())
         with station.lock:
-            if station.child is None:
+            if station.child is None or not station.child.alive:
+                station.close()
                 station.child = Child(memory=self._memory)
             try:
-                return station.child.decode(data, request, time.monotonic() + self._timeout)
+                return station.child.decode(data, request, time.monotonic() + self.timeout)
             except BaseException:
                 # whatever interrupted the conversation, its rest must not be taken for the next answer
                 station.close()

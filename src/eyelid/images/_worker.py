@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageChops, ImageOps, ImageSequence
 
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 def main() -> None:
     connection = socket.socket(fileno=0)
-    stream = connection.makefile("rwb", buffering=1 << 16)
+    stream = cast(BinaryIO, connection.makefile("rwb", buffering=1 << 16))
     _confine(int(sys.argv[1]))
     while line := stream.readline():
         request = json.loads(line)
@@ -67,7 +67,8 @@ def _answer(stream: BinaryIO, data: bytes, request: dict[str, Any]) -> None:
     try:
         frames = 0
         total = 0
-        for frames, picture in _pictures(data, request):
+        for number, picture in _pictures(data, request):
+            frames = number
             total += picture.width * picture.height
             if total > request["total_pixels"]:
                 raise Refused("pixels")
@@ -78,7 +79,7 @@ def _answer(stream: BinaryIO, data: bytes, request: dict[str, Any]) -> None:
         answer = {"code": refusal.code}
     except MemoryError:
         answer = {"code": "memory"}
-    except (Exception, RecursionError):
+    except Exception:  # noqa: BLE001 - the decoding boundary: whatever it was, this image alone is broken
         answer = {"code": "broken"}
     _line(stream, answer)
     stream.flush()

@@ -7,9 +7,11 @@ these habits.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +35,7 @@ _SETTINGS = {
 
 _CROPS_AT_ONCE = 6  # RapidOCR's own batch; between two of them the clock is looked at
 _DOUBTFUL = 0.9  # mirrored writing scores about 0.78, plain writing 0.95 to 1
+_LONGER = 1.2  # a box this much longer than a line already read may hold more of it
 _SMALLEST_SIDE = 32  # the detector works on a grid of 32 pixels
 
 
@@ -56,8 +59,12 @@ class Look:
     deadline: float
     box_limit: int
 
-    def __call__(self, pixels: Pixels) -> list[Line]:
+    def __call__(self, pixels: Pixels, known: Sequence[Line] = ()) -> list[Line]:
         """Lines found in an RGB array `(height, width, 3)`, in its coordinates, in no order.
+
+        Args:
+            pixels: the picture.
+            known: lines read already; boxes that one of them holds and that are no longer are left out.
 
         Raises:
             OutOfTime: the deadline passed.
@@ -72,7 +79,7 @@ class Look:
             crops = _detect(engine, padded)
             if len(crops) > self.box_limit:
                 raise TooManyBoxes
-            return self._recognise(engine, crops)
+            return self._recognise(engine, [crop for crop in crops if not any(crop.is_known(line) for line in known)])
 
     def check(self) -> None:
         """Raise `OutOfTime` once the deadline has passed."""
@@ -101,6 +108,11 @@ class _Crop:
     pixels: Pixels
     corners: NDArray[np.float64]
     orientation: Orientation
+
+    def is_known(self, line: Line) -> bool:
+        x, y = (float(value) for value in self.corners.mean(axis=0))
+        length = max(math.dist(self.corners[0], self.corners[1]), math.dist(self.corners[1], self.corners[2]))
+        return length <= _LONGER * line.length and line.covers(x, y)
 
     def mirror(self) -> _Crop:
         return _Crop(np.ascontiguousarray(self.pixels[:, ::-1]), self.corners, self.orientation.mirrored())
@@ -141,9 +153,7 @@ def _detect(engine: Any, pixels: Pixels) -> list[_Crop]:
         return []
     boxes = np.asarray(found.boxes, dtype=np.float64)
     return [
-        _Crop(crop, box, _orientation(box))
-        for crop, box in zip(crops, boxes, strict=True)
-        if min(crop.shape[:2]) > 0
+        _Crop(crop, box, _orientation(box)) for crop, box in zip(crops, boxes, strict=True) if min(crop.shape[:2]) > 0
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from statistics import median
 
 Vector = tuple[float, float]
@@ -101,14 +102,18 @@ class Line:
         """Whether its upright bounds and these have something in common."""
         return self.left < right and left < self.right and self.top < bottom and top < self.bottom
 
-    def holds(self, other: Line) -> bool:
-        """Whether the centre of the other lies inside this one."""
-        x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
+    def covers(self, x: float, y: float) -> bool:
+        """Whether a point lies inside the corners."""
         turns = [
             (bx - ax) * (y - ay) - (by - ay) * (x - ax)
             for (ax, ay), (bx, by) in zip(self.corners, (*self.corners[1:], self.corners[0]), strict=True)
         ]
         return min(turns) >= 0 or max(turns) <= 0
+
+    def holds(self, other: Line) -> bool:
+        """Whether the centre of the other lies inside this one."""
+        x, y = (sum(corner[axis] for corner in other.corners) / 4 for axis in (0, 1))
+        return self.covers(x, y)
 
 
 def _dot(one: Vector, two: Vector) -> float:
@@ -169,7 +174,9 @@ def _row_text(row: Sequence[Line]) -> str:
     letters = [line for line in ordered if len(line.text) == 1]
     if len(letters) < 4 or len(letters) * 2 < len(ordered):
         return " ".join(line.text for line in ordered)
-    return _spaced([line.text for line in ordered], [_gap(a.left, a.right, b.left, b.right) for a, b in _pairs(ordered)])
+    return _spaced(
+        [line.text for line in ordered], [_gap(a.left, a.right, b.left, b.right) for a, b in _pairs(ordered)]
+    )
 
 
 def _columns(lines: Sequence[Line]) -> list[str]:
@@ -186,13 +193,9 @@ def _columns(lines: Sequence[Line]) -> list[str]:
     for column in columns:
         if len(column) >= 3:
             column.sort(key=lambda line: line.top)
-            gaps = [_gap(a.top, a.bottom, b.top, b.bottom) for a, b in _pairs(column)]
+            gaps = [_gap(a.top, a.bottom, b.top, b.bottom) for a, b in pairwise(column)]
             texts.append(_spaced([line.text for line in column], gaps))
     return [" ".join(texts)] if texts else []
-
-
-def _pairs(lines: Sequence[Line]) -> list[tuple[Line, Line]]:
-    return list(zip(lines, lines[1:], strict=False))
 
 
 def _gap(start: float, end: float, next_start: float, next_end: float) -> float:

@@ -37,7 +37,8 @@ def stretched(pixels: Pixels, lines: Sequence[Line]) -> Pixels | None:
     if not 0 < span(rest) < (_FAINT if lines else _FULL_CONTRAST):
         return None
     low, high = rest.min(axis=(0, 1)).astype(np.float32), rest.max(axis=(0, 1)).astype(np.float32)
-    return ((rest - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)
+    full: Pixels = ((rest - low) * (255.0 / np.maximum(high - low, 1.0))).astype(np.uint8)
+    return full
 
 
 def _around(start: float, end: float) -> slice:
@@ -48,6 +49,11 @@ def doubled(pixels: Pixels) -> Pixels:
     """Twice the size."""
     height, width = pixels.shape[:2]
     return np.asarray(Image.fromarray(pixels).resize((width * 2, height * 2), Image.Resampling.BICUBIC))
+
+
+def shrunk(pixels: Pixels, factor: int) -> Pixels:
+    """A fraction of the size, smoothly."""
+    return np.asarray(Image.fromarray(pixels).reduce(factor))
 
 
 def tiles(pixels: Pixels, *, size: int, overlap: int) -> Iterator[tuple[int, int, Pixels]]:
