@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from eyelid.cli._guard import look
 from eyelid.cli._rows import Row, parse_object, parse_row
-from eyelid.errors import InputError
+from eyelid.errors import HarmfulContentError, InputError, UninspectedError
 from eyelid.types import Action, Outcome, Status
 
 if TYPE_CHECKING:
@@ -102,8 +102,11 @@ def _stream(guard: Guard, case: Case) -> Outcome:
     stream = guard.stream(
         _pieces(exchange.text), prompt=exchange.prompt, images=exchange.images, surface=exchange.surface
     )
-    for _ in stream:
-        pass
+    try:
+        for _ in stream:
+            pass
+    except (HarmfulContentError, UninspectedError) as stopped:
+        return stopped.outcome
     return stream.outcome
 
 

