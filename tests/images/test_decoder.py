@@ -211,6 +211,7 @@ def test_a_child_that_died_is_replaced() -> None:
         first = decoder.child_pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
+        os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
         decode(decoder, good)
         assert decoder.child_pid not in (None, first)
 
