@@ -76,7 +76,7 @@ def _pieces(match: re.Match[str]) -> Iterator[tuple[int, str]]:
     yield match.start(), token
     if any(mark in token for mark in "/_-+"):
         for part in re.finditer(r"[A-Za-z0-9]{12,}={0,2}", token):
-            if len(part.group()) < len(token):
+            if len(part.group()) < len(token) and _looks_encoded(part.group()):
                 yield match.start() + part.start(), part.group()
 
 
@@ -145,10 +145,12 @@ def decimal_codes(text: str) -> Iterator[Edit]:
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _QUOTED = re.compile(r"(?:=[0-9A-F]{2}){3,}")
-_ENTITY = re.compile(r"(?:&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)+|(?:&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6}))+")
+_ENTITY = re.compile(
+    r"(?:&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)+|(?:&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6}))+"
+)
 _ESCAPE = re.compile(
-    r"(?:\\{1,2}(?:u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2})"
-    r"|[Uu]\+[0-9A-Fa-f]{4,6}[ ,]?)+"
+    r"(?:\\{1,2}(?:u\{[0-9a-fA-F]{1,6}\}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2}))+"
+    r"|[Uu]\+[0-9A-Fa-f]{4,6}(?:[ ,]?[Uu]\+[0-9A-Fa-f]{4,6})+"
 )
 _ONE_ESCAPE = re.compile(r"\\([0-3][0-7]{2})|(?:\\u\{|\\[uUx]|[Uu]\+)([0-9a-fA-F]{1,8})")
 #: So many escapes of mere punctuation or spaces are worth a look as well.
@@ -185,7 +187,9 @@ def _unescape(run: str) -> str:
         chars.append(chr(number) if number < 0x110000 else "\ufffd")
     joined = "".join(chars)
     # Pairs of surrogates are one character, lone ones stay.
-    return joined.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass" if _lone(joined) else "strict")
+    return joined.encode("utf-16-le", "surrogatepass").decode(
+        "utf-16-le", "surrogatepass" if _lone(joined) else "strict"
+    )
 
 
 def _lone(text: str) -> bool:

@@ -50,13 +50,11 @@ def judge(text: str, *, strict: bool = False) -> Judgement:
     if len(text) < 4:
         return "noise"
     letters = len(_LETTERS.findall(text))
-    foreign = letters > 0 and sum(char > "\x7f" for char in text) * 3 > letters
-    if letters * 2 >= len(text) and (sense(text) >= (0.7 if len(text) < _SHORT else 0.4) or foreign and len(text) >= 6):
+    foreign = len(text) >= 6 and letters * 4 >= len(text) * 3 and sum(char > "\x7f" for char in text) * 3 > letters
+    if letters * 2 >= len(text) and letters >= 4 and (foreign or sense(text) >= (0.7 if len(text) < _SHORT else 0.4)):
         return "text"
     if len(text) < 8:
         return "noise"
     if not strict and len(text) >= _SHORT and letters * 2 >= len(text) and " " in text:
         return "text"
     return "opaque" if _OPAQUE.match(text) else "noise"
-
-

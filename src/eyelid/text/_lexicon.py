@@ -36,12 +36,17 @@ def _costs() -> dict[str, float]:
     return {word: cost for tier, cost in zip(reversed(_tiers()), (14.0, 12.0, 9.0, 7.0), strict=True) for word in tier}
 
 
-def known_share(text: str) -> float:
-    """The share of the ASCII letters of a text that stand in words of the lexicon; 0.0 without letters."""
+def known_share(text: str, *, shortest: int = 1) -> float:
+    """The share of the ASCII letters of a text that stand in words of the lexicon; 0.0 without letters.
+
+    Args:
+        text: any text.
+        shortest: letters that a word has at least, to count as known.
+    """
     words = _WORD.findall(text.lower())
     total = sum(map(len, words))
     known = lexicon()
-    return sum(len(word) for word in words if word in known) / total if total else 0.0
+    return sum(len(word) for word in words if len(word) >= shortest and word in known) / total if total else 0.0
 
 
 def segment(letters: str) -> str | None:

@@ -10,7 +10,6 @@ from functools import cache
 from importlib.resources import files
 from itertools import islice, product
 
-from eyelid.text._judge import sense
 from eyelid.text._lexicon import known_share, lexicon, segment
 from eyelid.text._origin import Edit
 
@@ -30,6 +29,12 @@ def look_alikes() -> dict[int, str]:
             plain = "".join(chr(int(code, 16)) for code in target.split())
             table.update((int(source, 16), plain) for source in sources.split())
     return table
+
+
+@cache
+def letter_look_alikes() -> dict[int, str]:
+    """The part of the table that leads to ASCII letters and digits."""
+    return {code: plain for code, plain in look_alikes().items() if plain.isascii() and plain.isalnum()}
 
 
 _TOKEN = re.compile(r"(?:\w|[^\x00-\x7f\s])+")
@@ -57,22 +62,22 @@ def skeleton(text: str) -> Iterator[Edit]:
 
 
 def _look(token: str) -> str | None:
-    """What the token looks like in ASCII, or None if it is ASCII or looks like nothing in it."""
+    """What the token looks like in ASCII letters, or None if nothing in it looks like one."""
     if token.isascii():
         return None
-    plain = token.translate(look_alikes())
-    if not plain.isascii():
+    plain = token.translate(letter_look_alikes())
+    if plain == token or any(char > "\x7f" and char.isalpha() for char in plain):
         return None
-    best = _word_among(plain.lower(), {"l": "li", "i": "il", "0": "0o", "1": "1li"})
-    return best if best is not None and best != plain.lower() else plain
+    return _word_among(plain.lower(), {"l": "li", "i": "il", "0": "0o", "1": "1li"}) or plain
 
 
 def _is_meant(token: str, plain: str) -> bool:
     words = _WORDS.findall(plain.lower())
     if any(len(word) >= 3 and word in lexicon() for word in words):
         return True
-    mixed = any("a" <= char <= "z" or "A" <= char <= "Z" for char in token)
-    return mixed and len(token) >= 4 and plain.isalpha()
+    letters = [char for char in token if char.isalpha()]
+    mixed = any(char.isascii() for char in letters) and not all(char < "\u0250" for char in letters)
+    return mixed and len(letters) >= 4 and plain.isalpha()
 
 
 def _fits(tokens: list[re.Match[str]], plain: list[str | None], index: int) -> bool:
@@ -96,10 +101,11 @@ def _word_among(word: str, choices: dict[str, str], limit: int = 64) -> str | No
 
 _LEET = {
     "0": "o", "1": "ilt", "2": "z", "3": "e", "4": "a", "5": "s", "6": "gb", "7": "tl", "8": "b", "9": "gq", "@": "a",
-    "$": "s", "!": "il", "|": "li", "+": "t", "€": "e", "£": "l", "¥": "y", "§": "s", "¡": "i", "(": "c", "<": "c",
+    "$": "s", "!": "il", "|": "li", "+": "t", "€": "e", "£": "l", "¥": "y", "§": "s", "¡": "i",
 }  # fmt: skip
-_LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+€£¥§¡(<]+")
-_LEET_CHAR = re.compile(r"[0-9@$!|+€£¥§¡(<]")
+_LEET_SYMBOLS = "@$!|+€£¥§¡"
+_LEET_TOKEN = re.compile(r"[A-Za-z0-9@$!|+€£¥§¡]+")
+_LEET_CHAR = re.compile(r"[0-9@$!|+€£¥§¡]")
 _NUMBER_AND_UNIT = re.compile(r"[$€£¥+]?[0-9]+[A-Za-z]{0,3}[+!]?\Z")
 _NAME_AND_NUMBER = re.compile(r"[A-Za-z]+[0-9!+|]+\Z")
 _CODE_NEIGHBOUR = re.compile(r"[./_:=#&%\\]\w")
@@ -144,18 +150,18 @@ def _near(tokens: list[re.Match[str]], strong: list[int]) -> list[list[int]]:
 def _reading(text: str, match: re.Match[str]) -> str | None:
     """The word that a token stands for; the plainest spelling if it is none; None for code and numbers."""
     token = match.group().lower()
-    if len(token) > 40:
+    if len(token) > 40 or not any(char.isalnum() for char in token):
         return None
     if match.start() and _CODE_NEIGHBOUR.match(text, match.start() - 1) or _CODE_NEIGHBOUR.match(text, match.end()):
         return None
     tail = len(token) - len(token.rstrip("!|+"))
-    head = len(token) - len(token.lstrip("|(<"))
+    head = len(token) - len(token.lstrip("|"))
     body = token[head : len(token) - tail]
     for candidate, before, after in ((token, "", ""), (body, token[:head], token[len(token) - tail :])):
         word = _word_among(candidate, _LEET) or _rot13_word(candidate)
         if word is not None:
             return before + word + after
-    if token.isdigit() or sum(char.isalpha() for char in token) < 2:
+    if sum(char.isalpha() for char in token) < 2:
         return None
     return token[:head] + "".join(_LEET.get(char, char)[0] for char in body) + token[len(token) - tail :]
 
@@ -172,8 +178,13 @@ def _weight(token: str, plain: str | None) -> int:
     word = "".join(_WORDS.findall(plain))
     if word not in lexicon() and codecs.encode(word, "rot13") not in lexicon():
         return 0
-    core = token.rstrip("!|+")
-    if core.isalpha() or _NAME_AND_NUMBER.match(token) and len(token) < 6:
+    core = token.strip(_LEET_SYMBOLS)
+    if (
+        core.isalpha()
+        and (core == token.rstrip("!|+") or core.lower() in lexicon())
+        or _NAME_AND_NUMBER.match(token)
+        and len(token) < 6
+    ):
         return 0
     if _NAME_AND_NUMBER.match(token) and token.rstrip("0123456789!+|").lower() in lexicon():
         return 0
@@ -182,10 +193,10 @@ def _weight(token: str, plain: str | None) -> int:
 
 # --- letters apart
 
-_APART = re.compile(
-    r"(?<![^\W_])(?:[^\W_]|[@$])(?:(?:[^\w@$]{1,7}|_{1,3})(?:[^\W_]|[@$])){3,}(?![^\W_])"
-)
-_GAPS = re.compile(r"[^\w@$]+|_+")
+# White space and marks; not the vowel signs of other scripts.
+_BETWEEN = r"[\s!-#%-/:-?\[-^`{-~·•–—…‐]"
+_APART = re.compile(rf"(?<![^\W_])(?:[^\W_]|[@$])(?:(?:{_BETWEEN}{{1,7}}|_{{1,3}})(?:[^\W_]|[@$])){{3,}}(?![^\W_])")
+_GAPS = re.compile(rf"{_BETWEEN}+|_+")
 
 
 def spaced(text: str) -> Iterator[Edit]:
@@ -196,7 +207,9 @@ def spaced(text: str) -> Iterator[Edit]:
         letters = _GAPS.split(run)
         if sum(letter.isdigit() for letter in letters) * 2 > len(letters):
             continue
-        inside = Counter(gaps).most_common(1)[0][0]
+        inside, times = Counter(gaps).most_common(1)[0]
+        if times * 2 < len(gaps):
+            continue
         joined = letters[0] + "".join(
             ("" if gap == inside else " ") + letter for gap, letter in zip(gaps, letters[1:], strict=True)
         )
@@ -205,14 +218,14 @@ def spaced(text: str) -> Iterator[Edit]:
 
 def _joined(start: int, end: int, joined: str) -> Iterator[Edit]:
     glued = joined.replace(" ", "").lower()
-    if known_share(joined) >= 0.6 and not joined.isdigit():
+    if known_share(joined, shortest=3) >= 0.6 and len(glued) >= 4:
         yield Edit(start, end, joined, "spaced", payload=True)
         return
     words = _segmented(glued)
     if words is not None:
         yield Edit(start, end, words, "spaced", payload=True)
-    elif sense(joined) >= 0.5 or len(glued) >= 8 and glued.isalnum():
-        yield Edit(start, end, joined, "spaced", plausible=sense(joined) >= 0.5, payload=True)
+    elif len(glued) >= 8 and glued.isalnum():
+        yield Edit(start, end, joined, "spaced", plausible=False, payload=True)
 
 
 def _segmented(glued: str) -> str | None:
@@ -236,10 +249,12 @@ def glued(text: str) -> Iterator[Edit]:
 
 
 _BROKEN = re.compile(r"(?<![^\W_])[A-Za-z]+(?:(?:[*.~|/^·•+=:;,]{1,2}|_{2}|-\n?|\\)[A-Za-z]+)+(?![^\W_])")
+# One of these stands between names in code, addresses and choices.
+_IN_CODE = re.compile(r"[./:=+,;]")
 _PREFIXES = frozenset(
     "a anti auto bi bio co counter cross de dis e eco ex extra geo hyper in infra inter intra macro mega meta micro mid "
     "mini mis mono multi neo non off on out over pan para photo poly post pre pro proto pseudo quasi re self semi sub "
-    "super tele trans tri ultra un under up vice".split()
+    "super tele trans tri ultra un under up vice wi".split()
 )
 
 
@@ -252,6 +267,8 @@ def broken(text: str) -> Iterator[Edit]:
         if len(word) < 4 or word not in known or all(part in known for part in parts):
             continue
         if max(map(len, parts)) == 1 or "-" in match.group() and parts[0] in _PREFIXES:
+            continue
+        if len(parts) == 2 and _IN_CODE.search(match.group()):
             continue
         yield Edit(match.start(), match.end(), re.sub("[^A-Za-z]", "", match.group()), "broken")
 

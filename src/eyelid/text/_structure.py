@@ -44,7 +44,7 @@ def structure(text: str) -> Structure | None:
 
 # --- JSON
 
-_IN_JSON = re.compile(r'[\[{:]\s{0,40}"')
+_IN_JSON = re.compile(r'\A\s*[\[{"]|[{,]\s{0,40}"[^"\\\n]{0,80}"\s{0,8}:')
 # An escape that touches a word, stands for a letter, or is escaped itself.
 _TELLING_ESCAPE = re.compile(r"\\(?:[ntrbf][A-Za-z]|u[0-9a-fA-F]{4}|\\)")
 
@@ -87,7 +87,8 @@ _INLINE = frozenset(
 )
 # A letter, a tag of the kind that does not end a word, a letter.
 _BROKEN_WORD = re.compile(
-    r"[A-Za-z](?:</?(?:" + "|".join(sorted(_INLINE)) + r")(?:\s[^<>]{0,200})?/?>|<!--[^<>]{0,200}-->)+[A-Za-z]", re.IGNORECASE
+    r"[A-Za-z](?:</?(?:" + "|".join(sorted(_INLINE)) + r")(?:\s[^<>]{0,200})?/?>|<!--[^<>]{0,200}-->)+[A-Za-z]",
+    re.IGNORECASE,
 )
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]{0,2000}>")
 _MUCH_MARKUP = 0.3
@@ -116,7 +117,9 @@ def _html(text: str) -> Iterator[Piece]:
         if not name or name.group(1).lower() not in _INLINE:
             yield Piece("\n", start, end)
         for value in _VALUE.finditer(raw):
-            aside.append(Piece("\n" + html.unescape(value.group(1)).strip("\"'"), start + value.start(1), start + value.end(1)))
+            aside.append(
+                Piece("\n" + html.unescape(value.group(1)).strip("\"'"), start + value.start(1), start + value.end(1))
+            )
     yield from aside
 
 

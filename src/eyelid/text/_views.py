@@ -154,16 +154,24 @@ class _Search:
             self.add_layer(view, layer, depth + 1)
 
     def add_layer(self, view: View, layer: list[Edit], depth: int) -> None:
-        text, origin = rewrite(view.text, layer, view.origin)
-        made = _canonical(replace(view, text=text, kind=_kind(view, layer), origin=origin))
-        self.add(made, depth, shown=any(edit.plausible for edit in layer))
+        plausible = [edit for edit in layer if edit.plausible]
+        if len(plausible) < len(layer):  # looked into further, not shown
+            self.add(_apply(view, layer), depth, shown=False)
+        if not plausible:
+            return
+        whole = _apply(view, plausible)
+        self.add(whole, depth)
         payloads = [
-            edit for edit in layer
-            if edit.payload and edit.plausible and _MIN_PAYLOAD <= len(edit.text) < _MOSTLY * len(text)
-        ]  # fmt: skip
+            edit for edit in plausible if edit.payload and _MIN_PAYLOAD <= len(edit.text) < _MOSTLY * len(whole.text)
+        ]
         for group in _share(payloads):
             joined, joined_origin = _join(group, view.origin)
             self.add(_canonical(View(joined, _kind(view, group), view.source, joined_origin)), depth)
+
+
+def _apply(view: View, edits: list[Edit]) -> View:
+    text, origin = rewrite(view.text, edits, view.origin)
+    return _canonical(replace(view, text=text, kind=_kind(view, edits), origin=origin))
 
 
 def _edits(text: str) -> Iterable[Edit]:

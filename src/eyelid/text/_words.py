@@ -17,14 +17,10 @@ from eyelid.text._origin import Edit
 _WORD = re.compile(r"[A-Za-z]+")
 _GAP = 3  # words that are neither, between two that are meant
 _REACH = 6  # words that a stretch is extended by at most, on either side
-_SINGLE = 5  # letters of a word that is meant although it stands alone
-_TOGETHER = 7  # letters of several
 _EDGE = re.compile(r"[^\w\s]*")
 
 _UPRIGHT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890.,!?'\"_&()[]{}<>"
-_TURNED = (
-    "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz∀ᗺƆᗡƎℲ⅁HIſʞ˥WNOԀΌᴚS⊥∩ΛMX⅄ZƖᄅƐㄣϛ9ㄥ860˙'¡¿,„‾⅋)(][}{><"
-)
+_TURNED = "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz∀ᗺƆᗡƎℲ⅁HIſʞ˥WNOԀΌᴚS⊥∩ΛMX⅄ZƖᄅƐㄣϛ9ㄥ860˙'¡¿,„‾⅋)(][}{><"
 # Other characters in use for the same letters; several are what NFKC makes of them.
 _ALSO = {
     "ı": "i", "ᵷ": "g", "ɓ": "g", "ɡ": "g", "ҕ": "g", "ʃ": "l", "ן": "l", "˥": "L", "⅂": "L", "Γ": "L", "ꓶ": "L",
@@ -42,11 +38,21 @@ _IS_TURNED = re.compile("[" + "".join(re.escape(chr(code)) for code in _FLIP if 
 
 @dataclass(frozen=True, slots=True)
 class _Disguise:
-    """A way of writing words: how to lift it from one word, and from a stretch of text."""
+    """A way of writing words.
+
+    Args:
+        kind: its name.
+        word: lifts it from one word.
+        stretch: lifts it from a stretch of text.
+        alone: letters of a word that is taken to be meant although it stands alone.
+        together: letters of several different words.
+    """
 
     kind: str
     word: Callable[[str], str]
     stretch: Callable[[str], str]
+    alone: int
+    together: int
 
 
 def _rot13(text: str) -> str:
@@ -70,11 +76,11 @@ def _flip(text: str) -> str:
 
 
 _PLAIN = (
-    _Disguise("rot13", _rot13, _rot13),
-    _Disguise("reversed", _mirror, _mirror),
-    _Disguise("reversed-words", _mirror, _mirror_each),
+    _Disguise("rot13", _rot13, _rot13, 6, 8),
+    _Disguise("reversed", _mirror, _mirror, 8, 10),
+    _Disguise("reversed-words", _mirror, _mirror_each, 8, 10),
 )
-_TURNED_WAYS = (_Disguise("upside-down", _upright, _upright), _Disguise("turned-letters", _flip, _flip))
+_TURNED_WAYS = (_Disguise("upside-down", _upright, _upright, 3, 4), _Disguise("turned-letters", _flip, _flip, 3, 4))
 
 
 def disguised(text: str) -> Iterator[Edit]:
@@ -106,7 +112,7 @@ _Word = tuple[int, int, str]
 
 def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[Edit]:
     floor = 0
-    for core_first, core_last in _stretches(words, meant):
+    for core_first, core_last in _stretches(words, meant, disguise):
         first, last = _extend(words, core_first, core_last, floor, disguise)
         floor = last + 1
         start, end = words[first][0], words[last][1]
@@ -118,7 +124,7 @@ def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -
         yield Edit(start, end, disguise.stretch(text[start:end]), disguise.kind, payload=True)
 
 
-def _stretches(words: list[_Word], meant: set[str]) -> Iterator[tuple[int, int]]:
+def _stretches(words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[tuple[int, int]]:
     """First and last word of stretches that are mostly meant, by letters."""
     groups: list[list[int]] = []
     for index, (_, _, word) in enumerate(words):
@@ -129,14 +135,22 @@ def _stretches(words: list[_Word], meant: set[str]) -> Iterator[tuple[int, int]]
         else:
             groups.append([index])
     for group in groups:
-        if _counts(words, group):
+        if _counts(words, group, disguise):
             yield group[0], group[-1]
 
 
-def _counts(words: list[_Word], group: list[int]) -> bool:
+def _counts(words: list[_Word], group: list[int], disguise: _Disguise) -> bool:
+    """Whether the words speak for the disguise: enough different ones, and few around them speak against it."""
+    known = lexicon()
     letters = sum(len(words[index][2]) for index in group)
-    total = sum(len(word) for _, _, word in words[group[0] : group[-1] + 1])
-    return letters >= (_SINGLE if len(group) == 1 else _TOGETHER) and letters * 2 >= total
+    against = sum(
+        len(word)
+        for _, _, word in words[group[0] : group[-1] + 1]
+        if word in known and disguise.word(word) not in known
+    )
+    lengths = [len(word) for word in {words[index][2] for index in group}]
+    several = len(lengths) > 1 and max(lengths) >= 4 and sum(lengths) >= disguise.together
+    return (several or max(lengths) >= disguise.alone) and letters >= 2 * against
 
 
 def _extend(words: list[_Word], first: int, last: int, floor: int, disguise: _Disguise) -> tuple[int, int]:

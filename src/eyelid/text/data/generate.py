@@ -85,7 +85,9 @@ def write_confusables(table: Path, out: Path) -> None:
     for source, target in confusables(table).items():
         if source != target:
             sources[target].append(f"{ord(source):X}")
-    lines = [f"{' '.join(f'{ord(c):X}' for c in target)};{' '.join(codes)}" for target, codes in sorted(sources.items())]
+    lines = [
+        f"{' '.join(f'{ord(c):X}' for c in target)};{' '.join(codes)}" for target, codes in sorted(sources.items())
+    ]
     head = "# Look-alike characters, changed from the data of Unicode Technical Standard 39; see LICENSES.txt.\n"
     out.write_text(head + "\n".join(lines) + "\n", "ascii")
 
