@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
@@ -32,8 +33,12 @@ class GuardLoader(Protocol):
 
 
 def load_default(policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard:
-    """The guard with the embedded detector, reader and detoxifier."""
-    return eyelid.load_guard(policy, weights=weights, threads=threads)
+    """The guard with the embedded detector and detoxifier, and with the reader where it is installed.
+
+    Without it, texts are checked all the same and every image is a failed look.
+    """
+    images = all(find_spec(module) for module in ("rapidocr", "onnxruntime"))
+    return eyelid.load_guard(policy, weights=weights, threads=threads, images=images)
 
 
 def open_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:

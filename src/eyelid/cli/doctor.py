@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import platform
@@ -10,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,7 @@ from rich.text import Text
 from eyelid.cli._exit import ExitCode
 from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, look, make_guard
 from eyelid.cli._record import to_json
-from eyelid.errors import ConfigurationError, EyelidError
+from eyelid.errors import ConfigurationError, EyelidError, WeightsError
 from eyelid.types import DecodedImage, Exchange, Failure, Image, Status, Surface
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def doctor(
 
       eyelid doctor --no-probe --json
     """
-    findings = [*_installed(), *_weights(), *_device(), *_images()]
+    findings = [*_installed(), *_weights(weights), *_device(), *_images()]
     if probe:
         try:
             guard = make_guard(ctx, policy, weights=weights, threads=threads)
@@ -112,18 +111,21 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _weights() -> Iterator[Finding]:
-    folder = files("eyelid").joinpath("weights")
-    shipped = sorted(
-        (item for item in folder.iterdir() if item.is_file() and not item.name.startswith((".", "__"))),
-        key=lambda item: item.name,
-    )
-    if not shipped:
-        yield Finding("weights", Health.BROKEN, "none are shipped with this installation")
-    for item in shipped:
-        data = item.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        yield Finding(f"weights {item.name}", Health.OK, f"{len(data):,} bytes, sha256 {digest[:16]}…")
+def _weights(chosen: Path | None) -> Iterator[Finding]:
+    from eyelid.models import REPOSITORY, find_backbone, find_weights, sha256
+
+    try:
+        folder = find_weights(chosen)
+        for file in sorted(file for file in folder.iterdir() if file.suffix in (".safetensors", ".json")):
+            yield Finding(
+                "weights", Health.OK, f"{file.name}, {file.stat().st_size:,} bytes, sha256 {sha256(file)[:16]}"
+            )
+    except WeightsError as error:
+        yield Finding("weights", Health.BROKEN, str(error))
+    try:
+        yield Finding("backbone", Health.OK, f"{REPOSITORY}, as pinned, in {find_backbone()}")
+    except WeightsError as error:
+        yield Finding("backbone", Health.BROKEN, str(error))
 
 
 def _device() -> Iterator[Finding]:
