@@ -51,10 +51,9 @@ def load_guard(args: argparse.Namespace, *, rules: Policy | None = None, images:
 def load_detectors(args: argparse.Namespace) -> list[Detector]:
     """The embedded detector by itself, to be put into a guard of the benchmark's own."""
     from eyelid.detectors import EmbeddedDetector
-    from eyelid.models import find_backbone
+    from eyelid.models import find_backbone, find_weights
 
-    weights = args.weights or Path(str(files("eyelid").joinpath("weights")))
-    return [EmbeddedDetector(find_backbone(args.backbone), weights, threads=args.threads or 1)]
+    return [EmbeddedDetector(find_backbone(args.backbone), find_weights(args.weights), threads=args.threads or 1)]
 
 
 def run(name: str, measure: Callable[[argparse.Namespace], list[Figure]], args: argparse.Namespace) -> int:

@@ -68,21 +68,8 @@ def test_own_headings_without_images(script: Any, folder: Path) -> None:
 
 
 def test_needle(script: Any, folder: Path) -> None:
-    options = [
-        "--count",
-        "5",
-        "--shortest",
-        "50",
-        "--longest",
-        "300",
-        "--shortest-passage",
-        "1",
-        "--documents",
-        "3",
-        "--tokens",
-        "100",
-    ]
-    figures = measured(script("needle"), folder, *options)
+    lengths = ["--shortest", "50", "--longest", "300", "--shortest-passage", "1", "--tokens", "100"]
+    figures = measured(script("needle"), folder, "--count", "5", "--documents", "3", *lengths)
     assert figures["recall, passage in context"].value == 1.0
     assert figures["long harmless documents stopped"].value == 0.0
     assert not [name for name, figure in figures.items() if figure.met is False]

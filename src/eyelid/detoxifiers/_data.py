@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from eyelid.detoxifiers._markup import Piece, fitting, pieces
-from eyelid.detoxifiers._plan import ROUNDS, Asking, Plan, always_flagged, neighbourhoods, overlapping
+from eyelid.detoxifiers._plan import Asking, Plan, always_flagged, neighbourhoods, overlapping
 from eyelid.text import map_json_strings
 from eyelid.types import Failure, Span
+
+#: Below this share of a text's characters the rest is not worth keeping.
+_WORTH_KEEPING = 0.25
 
 UNREPAIRABLE = Failure("rewrite", "unrepairable", "what was found is not in a part that can be taken out")
 
@@ -53,23 +56,31 @@ def _rewrite_leaves(leaves: list[str], remark: str) -> Asking[dict[str, str]]:
 def _rewrite_leaf(text: str, remark: str, spans: Sequence[Span]) -> Asking[str]:
     """One run of text without its offending sentences; the remark alone where they cannot be told apart."""
     parts = pieces(text)
-    alone = yield [part.text for part in parts] + [text]
-    gone = {index for index, risk in enumerate(alone[:-1]) if risk >= 1.0}
-    if not gone and alone[-1] < 1.0:
+    *alone, whole = yield [part.text for part in parts] + [text]
+    gone = {index for index, risk in enumerate(alone) if risk >= 1.0}
+    if not gone and whole < 1.0:
         gone = overlapping(_ranges(parts), spans)
         if not gone:
             return text
-    for _ in range(ROUNDS):
+    suspects = 1
+    while _kept_share(parts, gone) >= _WORTH_KEEPING:
         kept = [index for index in range(len(parts)) if index not in gone]
-        near = neighbourhoods(kept)
-        near += [[left, right] for left, right in pairwise(kept)]
+        near = [*neighbourhoods(kept), *([left, right] for left, right in pairwise(kept))]
         joined = ["".join(parts[index].text for index in run) for run in near]
         *risks, whole = yield [*joined, _join(parts, gone, remark)]
-        guilty = always_flagged(kept, risks) or (_smallest_flagged(near, risks) if whole >= 1.0 else set())
-        gone |= guilty
+        guilty = always_flagged(kept, risks)
         if not guilty:
-            return _join(parts, gone, remark) if whole < 1.0 else fitting(remark, len(text))
-    return fitting(remark, len(text))
+            if whole < 1.0:
+                return _join(parts, gone, remark)
+            guilty = _smallest_flagged(near, risks) or set(sorted(kept, key=lambda i: -alone[i])[:suspects])
+            suspects *= 2  # few rounds even where nothing stands out
+        gone |= guilty
+    return _join(parts, gone, remark) if len(gone) == 1 else fitting(remark, len(text))
+
+
+def _kept_share(parts: Sequence[Piece], gone: set[int]) -> float:
+    lengths = [len(part.text.strip()) for part in parts]
+    return 1 - sum(lengths[index] for index in gone) / max(1, sum(lengths))
 
 
 def _smallest_flagged(runs: list[list[int]], risks: Sequence[float]) -> set[int]:
