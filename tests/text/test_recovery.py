@@ -6,7 +6,6 @@ Unicode names, codes come from the standard library, upside-down letters from th
 
 import base64
 import codecs
-import quopri
 import unicodedata
 from urllib.parse import quote
 
@@ -65,7 +64,9 @@ def upside_down(text: str) -> str:
 
 
 def morse(text: str) -> str:
-    codes = ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
+    codes = (
+        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.."
+    )
     letters = dict(zip("abcdefghijklmnopqrstuvwxyz", codes.split(), strict=True))
     return " / ".join(" ".join(letters[char] for char in word) for word in text.split())
 

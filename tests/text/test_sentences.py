@@ -9,7 +9,10 @@ from eyelid.text._sentences import MAX_SENTENCE
 
 CASES = [
     ("One. Two! Three? Four", ["One. ", "Two! ", "Three? ", "Four"]),
-    ("Dr. Smith paid $3.50 to J. Doe, e.g. for tea. He left.", ["Dr. Smith paid $3.50 to J. Doe, e.g. for tea. ", "He left."]),
+    (
+        "Dr. Smith paid $3.50 to J. Doe, e.g. for tea. He left.",
+        ["Dr. Smith paid $3.50 to J. Doe, e.g. for tea. ", "He left."],
+    ),
     ('"Stop." He did.', ['"Stop." ', "He did."]),
     ("Steps:\n1. Mix it.\n2. Bake\n- rest", ["Steps:\n", "1. Mix it.\n", "2. Bake\n", "- rest"]),
     ("a para\n\nanother", ["a para\n\n", "another"]),

@@ -16,9 +16,9 @@ ORDINARY = [
     "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.",
     "Visit https://example.org/a-page/with%20space?id=42&lang=en#top or write to jo.smith99@example.org today!",
     "Dr. Łukasz O’Brien’s café “Zoë” — naïve façade, 20 °C, 5 µm, €10, H₂O, x² ± 3, Wi-Fi, COVID-19, mp3, UTF-8.",
-    "def area(w: float, h: float) -> float:\n    \"\"\"Area.\"\"\"\n    return w * h  # m^2\n\nprint(area(2.0, 3))\n",
+    'def area(w: float, h: float) -> float:\n    """Area."""\n    return w * h  # m^2\n\nprint(area(2.0, 3))\n',
     '{"name": "Ann", "tags": ["a", "b"], "price": 12.5, "note": "call back on Monday", "id": "a1b2c3d4"}',
-    "# Title\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nSee [the guide](https://example.org/guide \"Guide\").\n",
+    '# Title\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\nSee [it](https://example.org/guide "Guide").\n',
     "for (int i = 0; i < n; i++) { if (a[i] != b[i] && x | y) return -1; }",
     "a + b = c, x * y - z = w, f(x, y, z) and P = NP; options A, B, C, D or E.",
     "Привет! Сегодня хорошая погода, и мы пойдём гулять в парк со всеми друзьями.",
@@ -74,7 +74,7 @@ def test_escapes_in_json_are_read() -> None:
     inner = json.dumps({"body": "first line\nsecond line"})
     kinds = {view.kind: view.text for view in views(json.dumps({"mail": inner})).views}
     assert "first line\nsecond line" in kinds["json"]
-    assert "body: " in kinds["json"]
+    assert "body:" in kinds["json"]
 
 
 def test_both_values_of_a_duplicate_key_are_read() -> None:
@@ -92,7 +92,8 @@ def test_json_nested_too_deep_in_strings_is_a_failed_look() -> None:
 
 
 def test_markup_does_not_drown_the_text() -> None:
-    page = "<div class='x'>" + "".join(f"<p style='color: red'><span id='n{i}'>word{i}</span></p>" for i in range(20)) + "</div>"
+    words = "".join(f"<p style='color: red'><span id='n{i}'>word{i}</span></p>" for i in range(20))
+    page = f"<div class='x'>{words}</div>"
     html = next(view for view in views(page + "<img alt='a hidden word'>").views if view.kind == "html")
     assert "<" not in html.text
     assert "a hidden word" in html.text
@@ -102,7 +103,8 @@ WILD = st.text(
     st.one_of(
         st.characters(),
         st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF, categories=["Cs"]),
-        st.sampled_from(string.printable + "\u200b\u200c\u0301\u3099\u1100\u1161\uff76\uff9e\ufdfa\u0344\ufe0f\U000e0041ɐǝаеоͅ"),
+        st.sampled_from(string.printable),
+        st.sampled_from("\u200b\u200c\u0301\u3099\u1100\u1161\uff76\uff9e\ufdfa\u0344\ufe0f\U000e0041ɐǝаеоͅ"),
     ),
     max_size=60,
 )

@@ -1,6 +1,8 @@
 """Token windows, and JSON strings changed in place."""
 
 import json
+import string
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ def test_windows_cover_every_token(n_tokens: int, size: int, data: st.DataObject
     windows = token_windows(n_tokens, size=size, overlap=overlap)
     assert (windows[0][0], windows[-1][1]) == (0, n_tokens) if n_tokens else windows == []
     assert all(end - start == min(size, n_tokens) for start, end in windows)
-    for (start, end), (next_start, next_end) in zip(windows, windows[1:], strict=False):
+    for (start, end), (next_start, next_end) in pairwise(windows):
         assert start < next_start <= end - overlap
         assert end < next_end
 
@@ -28,7 +30,7 @@ def test_impossible_windows_are_refused(n: int, size: int, overlap: int) -> None
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.text(string.ascii_letters + " é\ud800\n\\/", max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=12,
 )
@@ -37,11 +39,7 @@ JSON = st.recursive(
 def mapped(value: object) -> object:
     match value:
         case str():
-            try:
-                nested = json.loads(value)
-            except ValueError:
-                return value + "!"
-            return value if not isinstance(nested, (str, list, dict)) else json.dumps(mapped(nested))
+            return value + "!"
         case list():
             return [mapped(item) for item in value]
         case dict():
@@ -54,11 +52,7 @@ def mapped(value: object) -> object:
 def test_every_string_value_is_changed_and_nothing_else(value: object, ascii_only: bool) -> None:
     changed = map_json_strings(json.dumps(value, ensure_ascii=ascii_only), lambda text: text + "!")
     assert changed is not None
-    assert json.dumps(json.loads(changed)).count("!") >= json.dumps(value).count("!")
-    assert map_json_strings(changed, lambda text: text[:-1]) is not None
-    back = map_json_strings(changed, lambda text: text.removesuffix("!"))
-    assert back is not None
-    assert json.loads(back) == value or any(mark in json.dumps(value) for mark in ('\\"', '"[', '"{'))
+    assert json.loads(changed) == mapped(value)
 
 
 def test_layout_keys_numbers_and_duplicates_are_kept() -> None:

@@ -28,7 +28,7 @@ def _decoded(start: int, end: int, text: str | None, kind: str, *, strict: bool 
 
 # --- base64 and base32
 
-_B64_TOKEN = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
+_B64_TOKEN = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}|[A-Za-z0-9+/_-]{2,3}={1,2}")
 _B64_URL = str.maketrans("-_", "+/")
 _MIN_B64 = 8
 _MAX_GAP = 4
@@ -52,7 +52,10 @@ def _groups(text: str) -> Iterator[list[re.Match[str]]]:
     """Tokens that look encoded, those with only white space between them together."""
     group: list[re.Match[str]] = []
     for match in _B64_TOKEN.finditer(text):
-        if not _looks_encoded(match.group()):
+        # Groups of one size belong together, whatever each looks like.
+        if not _looks_encoded(match.group()) and not (
+            group and (len(match.group()) == len(group[-1].group()) or match.group().endswith("="))
+        ):
             continue
         if group:
             gap = text[group[-1].end() : match.start()]
@@ -66,7 +69,7 @@ def _groups(text: str) -> Iterator[list[re.Match[str]]]:
 
 def _looks_encoded(token: str) -> bool:
     if token.isalpha() and len(token) < 24:  # words; a code shows capitals inside
-        return not (token[1:].islower() or token.isupper() and len(token) < 12 or token.lower() in lexicon())
+        return not (token[1:].islower() or (token.isupper() and len(token) < 12) or token.lower() in lexicon())
     return not token.isdigit()
 
 
@@ -158,8 +161,10 @@ _MANY = 4
 
 
 def percent_escapes(text: str) -> Iterator[Edit]:
-    """`%68%65`, also of only some characters."""
-    return _escapes(text, _PERCENT, lambda run: unquote_to_bytes(run).decode("utf-8", "replace"), "percent")
+    """`%68%65`, also of only some characters; also escapes that were escaped themselves."""
+    yield from _escapes(text, _PERCENT, lambda run: unquote_to_bytes(run).decode("utf-8", "replace"), "percent")
+    for match in re.finditer(r"%25(?=[0-9A-Fa-f]{2})", text):
+        yield Edit(match.start(), match.end(), "%", "percent", plausible=False)
 
 
 def quoted_printable(text: str) -> Iterator[Edit]:
@@ -169,8 +174,7 @@ def quoted_printable(text: str) -> Iterator[Edit]:
 
 def html_entities(text: str) -> Iterator[Edit]:
     """`&#104;`, `&#x68;`, `&eacute;`; also entities that were escaped themselves."""
-    for edit in _escapes(text, _ENTITY, html.unescape, "entities"):
-        yield edit
+    yield from _escapes(text, _ENTITY, html.unescape, "entities")
     for match in re.finditer(r"&amp;(?=#?[A-Za-z0-9]{1,32};)", text):
         yield Edit(match.start(), match.end(), "&", "entities", plausible=False)
 
@@ -218,11 +222,14 @@ def _escapes(text: str, pattern: re.Pattern[str], decode: Callable[[str], str], 
 _MORSE_RUN = re.compile(r"[.•·∙\-–—−_/|\s]{7,}")
 _WIDE = re.compile(r"[ \t]{3,}")
 _MORSE_SIGNS = {ord(sign): "." for sign in "•·∙"} | {ord(sign): "-" for sign in "–—−_"}
+_MORSE_CODES = """
+.- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --..
+----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.
+.-.-.- --..-- ..--.. .----. -.-.-- -....- -..-. ---... -.-.-. .-..-. -.--. -.--.-
+"""
 _MORSE = dict(
     zip(
-        ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. "
-        "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----. .-.-.- --..-- ..--.. .----. -.-.-- -....- -..-. "
-        "---... -.-.-. .-..-. -.--. -.--.-".split(),
+        _MORSE_CODES.split(),
         "abcdefghijklmnopqrstuvwxyz0123456789.,?'!-/:;\"()",
         strict=True,
     )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from eyelid.text._lexicon import known_share
 
-_CONTROLS = {code: None for code in (*range(9), 11, 12, *range(14, 32), 0x7F, 0xFFFD)}
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, 65533))
 _UNLEET = str.maketrans("01345780@$!", "oieastboasi")
 _LETTERS = re.compile(r"[^\W\d_]")
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_%\\.:,; \n-]+\Z")

@@ -7,13 +7,14 @@ import re
 #: The longest sentence, in characters; a longer one is cut at white space, or anywhere if there is none.
 MAX_SENTENCE = 400
 
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof sr jr st vs etc cf al fig figs eq eqs no nos vol pp ed eds dept inc ltd co corp approx est "
-    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun gen col lt capt sgt rev hon gov sen "
-    "rep ave blvd rd e.g i.e eg ie a.m p.m u.s u.k ph.d viz resp incl max min sec ch".split()
-)
+_ABBREVIATED = """
+mr mrs ms dr prof sr jr st vs etc cf al fig figs eq eqs no nos vol pp ed eds dept inc ltd co corp approx
+est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun gen col lt capt sgt rev
+hon gov sen rep ave blvd rd e.g i.e eg ie a.m p.m u.s u.k ph.d viz resp incl max min sec ch
+"""
+_ABBREVIATIONS = frozenset(_ABBREVIATED.split())
 # A stop followed by closing quotes or brackets and white space, or a full-width stop, or the end of a line.
-_STOP = re.compile(r"[.!?…]{1,8}[\"'”’)\]}»*_]{0,4}(?=\s)|[。！？｡．][”’」』）】]{0,4}|\n")
+_STOP = re.compile(r"[.!?…]{1,8}[\"'”’)\]}»*_]{0,4}(?=\s)|[。！？｡．][”’」』）】]{0,4}|\n(?:[ \t\r]*\n)*")
 _OPENING = re.compile(r"\S")
 _FENCE = re.compile(r"[ \t]{0,3}(?:```|~~~)")
 
@@ -42,10 +43,10 @@ def _cuts(text: str) -> list[int]:
     fenced = False
     line = 0
     for match in _STOP.finditer(text):
-        if match.group() == "\n":
+        if match.group()[0] == "\n":
             fenced ^= _FENCE.match(text, line) is not None
             line = match.end()
-            if fenced or _FENCE.match(text, line) or _ends_block(text, line):
+            if fenced or _FENCE.match(text, line) or match.group().count("\n") > 1 or _ends_block(text, line):
                 cuts.append(line)
         elif not fenced and not _is_inner_stop(text, match.start(), match.group()):
             cuts.append(_next_text(text, match.end()))
@@ -74,13 +75,13 @@ def _ends_block(text: str, line: int) -> bool:
 
 def _is_inner_stop(text: str, position: int, stop: str) -> bool:
     """Whether a full stop belongs to an abbreviation, an initial or the number of a list item."""
-    if not stop.startswith(".") or len(stop) > 1 and stop[1] == ".":
+    if not stop.startswith(".") or (len(stop) > 1 and stop[1] == "."):
         return False
     begin = position
     while begin > 0 and position - begin < 8 and (text[begin - 1].isalnum() or text[begin - 1] == "."):
         begin -= 1
     word = text[begin:position].lower()
-    if word in _ABBREVIATIONS or len(word) == 1 and word.isalpha() and word != "i":
+    if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i"):
         return True
     # "3." at the start of a line numbers a list item.
     return word.isdigit() and len(word) <= 3 and not text[max(0, begin - 64) : begin].rpartition("\n")[2].strip()

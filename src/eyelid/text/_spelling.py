@@ -115,23 +115,38 @@ def leet(text: str) -> Iterator[Edit]:
     """Digits and symbols for letters, where that makes words; numbers only between such words."""
     if not _LEET_CHAR.search(text):
         return
+    found = list(_unleet(text))
+    yield from found
+    if not found:
+        # Leet put into rot13 makes no words in either order unless rot13 goes first.
+        turned = list(_unleet(codecs.encode(text, "rot13")))
+        if turned:
+            start, end = text.rfind("\n", 0, turned[0].start) + 1, text.find("\n", turned[-1].end)
+            end = len(text) if end < 0 else end
+            yield Edit(start, end, codecs.encode(text[start:end], "rot13"), "rot13", plausible=False)
+
+
+def _unleet(text: str) -> Iterator[Edit]:
     tokens = [match for match in _LEET_TOKEN.finditer(text) if not match.group().isalpha()]
     readings = [_reading(text, match) for match in tokens]
     weights = [_weight(match.group(), plain) for match, plain in zip(tokens, readings, strict=True)]
-    strong = [index for index, weight in enumerate(weights) if weight > 0]
-    groups = _near(tokens, strong)
-    for group in groups:
+    for group in _near(tokens, [index for index, weight in enumerate(weights) if weight > 0]):
         if sum(weights[index] for index in group) < 4:
             continue
-        first, last = group[0], group[-1]
-        while first > 0 and tokens[first].start() - tokens[first - 1].end() <= _LEET_GAP:
-            first -= 1
-        while last + 1 < len(tokens) and tokens[last + 1].start() - tokens[last].end() <= _LEET_GAP:
-            last += 1
-        for index in range(first, last + 1):
+        for index in _with_neighbours(tokens, group[0], group[-1]):
             plain = readings[index]
             if plain is not None and plain != tokens[index].group().lower():
                 yield Edit(tokens[index].start(), tokens[index].end(), plain, "leet")
+
+
+def _with_neighbours(tokens: list[re.Match[str]], first: int, last: int) -> range:
+    """The tokens of a group, and the next few on either side: numbers and names that stand among them."""
+    lowest, highest = max(0, first - _NEAR), min(len(tokens) - 1, last + _NEAR)
+    while first > lowest and tokens[first].start() - tokens[first - 1].end() <= _LEET_GAP:
+        first -= 1
+    while last < highest and tokens[last + 1].start() - tokens[last].end() <= _LEET_GAP:
+        last += 1
+    return range(first, last + 1)
 
 
 _LEET_GAP = 40
@@ -150,9 +165,9 @@ def _near(tokens: list[re.Match[str]], strong: list[int]) -> list[list[int]]:
 def _reading(text: str, match: re.Match[str]) -> str | None:
     """The word that a token stands for; the plainest spelling if it is none; None for code and numbers."""
     token = match.group().lower()
-    if len(token) > 40 or not any(char.isalnum() for char in token):
+    if len(token) > 40 or (token != "@" and not any(char.isalnum() for char in token)):
         return None
-    if match.start() and _CODE_NEIGHBOUR.match(text, match.start() - 1) or _CODE_NEIGHBOUR.match(text, match.end()):
+    if (match.start() and _CODE_NEIGHBOUR.match(text, match.start() - 1)) or _CODE_NEIGHBOUR.match(text, match.end()):
         return None
     tail = len(token) - len(token.rstrip("!|+"))
     head = len(token) - len(token.lstrip("|"))
@@ -168,7 +183,7 @@ def _reading(text: str, match: re.Match[str]) -> str | None:
 
 def _rot13_word(token: str) -> str | None:
     plain = "".join(_LEET.get(char, char)[0] for char in token)
-    return plain if len(plain) >= 4 and codecs.encode(plain, "rot13") in lexicon() else None
+    return plain if len(plain) >= 2 and codecs.encode(plain, "rot13") in lexicon() else None
 
 
 def _weight(token: str, plain: str | None) -> int:
@@ -176,14 +191,11 @@ def _weight(token: str, plain: str | None) -> int:
     if plain is None or _NUMBER_AND_UNIT.match(token):
         return 0
     word = "".join(_WORDS.findall(plain))
-    if word not in lexicon() and codecs.encode(word, "rot13") not in lexicon():
+    if word not in lexicon() and (len(word) < 4 or codecs.encode(word, "rot13") not in lexicon()):
         return 0
     core = token.strip(_LEET_SYMBOLS)
-    if (
-        core.isalpha()
-        and (core == token.rstrip("!|+") or core.lower() in lexicon())
-        or _NAME_AND_NUMBER.match(token)
-        and len(token) < 6
+    if (core.isalpha() and (core == token.rstrip("!|+") or core.lower() in lexicon())) or (
+        _NAME_AND_NUMBER.match(token) and len(token) < 6
     ):
         return 0
     if _NAME_AND_NUMBER.match(token) and token.rstrip("0123456789!+|").lower() in lexicon():
@@ -194,9 +206,9 @@ def _weight(token: str, plain: str | None) -> int:
 # --- letters apart
 
 # White space and marks; not the vowel signs of other scripts.
-_BETWEEN = r"[\s!-#%-/:-?\[-^`{-~·•–—…‐]"
-_APART = re.compile(rf"(?<![^\W_])(?:[^\W_]|[@$])(?:(?:{_BETWEEN}{{1,7}}|_{{1,3}})(?:[^\W_]|[@$])){{3,}}(?![^\W_])")
-_GAPS = re.compile(rf"{_BETWEEN}+|_+")
+_BETWEEN = r"[\s!-#%-/:-?\[-`{-~·•–—…‐]"
+_APART = re.compile(rf"(?<![^\W_])(?:[^\W_]|[@$])(?:{_BETWEEN}{{1,7}}(?:[^\W_]|[@$])){{3,}}(?![^\W_])")
+_GAPS = re.compile(rf"{_BETWEEN}+")
 
 
 def spaced(text: str) -> Iterator[Edit]:
@@ -251,11 +263,12 @@ def glued(text: str) -> Iterator[Edit]:
 _BROKEN = re.compile(r"(?<![^\W_])[A-Za-z]+(?:(?:[*.~|/^·•+=:;,]{1,2}|_{2}|-\n?|\\)[A-Za-z]+)+(?![^\W_])")
 # One of these stands between names in code, addresses and choices.
 _IN_CODE = re.compile(r"[./:=+,;]")
-_PREFIXES = frozenset(
-    "a anti auto bi bio co counter cross de dis e eco ex extra geo hyper in infra inter intra macro mega meta micro mid "
-    "mini mis mono multi neo non off on out over pan para photo poly post pre pro proto pseudo quasi re self semi sub "
-    "super tele trans tri ultra un under up vice wi".split()
-)
+_PREFIX_WORDS = """
+a anti auto bi bio co counter cross de dis e eco ex extra geo hyper in infra inter intra macro mega meta
+micro mid mini mis mono multi neo non off on out over pan para photo poly post pre pro proto pseudo quasi
+re self semi sub super tele trans tri ultra un under up vice wi
+"""
+_PREFIXES = frozenset(_PREFIX_WORDS.split())
 
 
 def broken(text: str) -> Iterator[Edit]:
@@ -266,7 +279,7 @@ def broken(text: str) -> Iterator[Edit]:
         word = "".join(parts)
         if len(word) < 4 or word not in known or all(part in known for part in parts):
             continue
-        if max(map(len, parts)) == 1 or "-" in match.group() and parts[0] in _PREFIXES:
+        if max(map(len, parts)) == 1 or ("-" in match.group() and parts[0] in _PREFIXES):
             continue
         if len(parts) == 2 and _IN_CODE.search(match.group()):
             continue

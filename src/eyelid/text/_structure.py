@@ -69,11 +69,12 @@ def _strings(value: str, found: list[str], depth: int) -> bool:
     if depth == 0:
         found.append(value)
         return True
-    literals = LITERAL.findall(value)
-    deeper = [_strings(decode_literal(literal), found, depth - 1) for literal in literals]
-    if not literals:
-        found.append(value)
-    return any(deeper)
+    too_deep = False
+    for match in LITERAL.finditer(value):
+        too_deep |= _strings(decode_literal(match.group()), found, depth - 1)
+        if value[match.end() : match.end() + 1] == ":":
+            found[-1] += ":"
+    return too_deep
 
 
 # --- HTML
@@ -81,10 +82,11 @@ def _strings(value: str, found: list[str], depth: int) -> bool:
 _TAG_START = re.compile(r"<(?:!--|[A-Za-z/!?])")
 _NAME = re.compile(r"/?\s{0,8}([A-Za-z][A-Za-z0-9:-]{0,30})")
 _VALUE = re.compile(r"""=\s{0,8}("[^"]*"|'[^']*'|[^\s"'>]+)""")
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub sup tt u "
-    "var wbr".split()
-)
+_INLINE_TAGS = """
+a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub
+sup tt u var wbr
+"""
+_INLINE = frozenset(_INLINE_TAGS.split())
 # A letter, a tag of the kind that does not end a word, a letter.
 _BROKEN_WORD = re.compile(
     r"[A-Za-z](?:</?(?:" + "|".join(sorted(_INLINE)) + r")(?:\s[^<>]{0,200})?/?>|<!--[^<>]{0,200}-->)+[A-Za-z]",
@@ -130,7 +132,7 @@ def _scan(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _TAG_START.finditer(text):
         start = match.start()
         comment = match.group() == "<!--"
-        if start < here or comment and comments_end < match.end():
+        if start < here or (comment and comments_end < match.end()):
             continue
         close = text.find("-->" if comment else ">", match.end())
         if close < 0:

@@ -7,9 +7,10 @@ Whatever a finder does not recognise stays as it was, so that ordinary text has 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Literal
 
 from eyelid.text import _codes, _spelling
@@ -120,13 +121,13 @@ class _Search:
         if found.too_deep:
             self.problems.add("depth")
         edits = [Edit(piece.start, piece.end, piece.text, found.kind) for piece in found.pieces]
-        text, origin = _join(edits, canonical.origin)
+        text, origin = _join(edits, canonical.origin, "")
         self.add(_canonical(View(text, found.kind, "text", origin)), 0)
 
     def add(self, view: View, depth: int, *, shown: bool = True) -> None:
         """Keep a view that differs from the others; follow it further in any case."""
         folded = _fold(view.text)
-        if not folded and self.found or folded in self.seen:
+        if (not folded and self.found) or folded in self.seen:
             return
         self.seen.add(folded)
         if shown and len(self.found) >= self.max_views:
@@ -146,7 +147,7 @@ class _Search:
 
     def expand(self, view: View, depth: int) -> None:
         layers = _layers(_edits(view.text))
-        if layers and depth == MAX_DEPTH or len(layers) > MAX_LAYERS:
+        if (layers and depth == MAX_DEPTH) or len(layers) > MAX_LAYERS:
             self.problems.add("depth")
         if depth == MAX_DEPTH:
             return
@@ -165,7 +166,7 @@ class _Search:
             edit for edit in plausible if edit.payload and _MIN_PAYLOAD <= len(edit.text) < _MOSTLY * len(whole.text)
         ]
         for group in _share(payloads):
-            joined, joined_origin = _join(group, view.origin)
+            joined, joined_origin = _join(group, view.origin, "\n" if len(group) > 1 else "")
             self.add(_canonical(View(joined, _kind(view, group), view.source, joined_origin)), depth)
 
 
@@ -199,20 +200,14 @@ def _share(payloads: list[Edit]) -> Iterator[list[Edit]]:
         yield payloads[MAX_PAYLOADS - 1 :]
 
 
-def _join(edits: list[Edit], parent: OffsetMap | None) -> tuple[str, OffsetMap]:
+def _join(edits: list[Edit], parent: OffsetMap | None, separator: str) -> tuple[str, OffsetMap]:
     """Only the replacements, one after the other."""
-    origin = OffsetMap.identity(0)
-    text: list[str] = []
-    starts, sources, ends = origin.starts[:0], origin.starts[:0], origin.starts[:0]
-    length = 0
-    for edit in edits:
-        piece = edit.text if len(edits) == 1 or edit.text.endswith(("\n", " ")) else edit.text + "\n"
-        starts.append(length)
-        sources.append(edit.start)
-        ends.append(edit.end)
-        text.append(piece)
-        length += len(piece)
-    return "".join(text), OffsetMap(starts, sources, ends, bytearray(len(text)), length, parent)
+    pieces = [edit.text + separator for edit in edits]
+    starts = array("L", accumulate(map(len, pieces[:-1]), initial=0))
+    sources = array("L", (edit.start for edit in edits))
+    ends = array("L", (edit.end for edit in edits))
+    text = "".join(pieces)
+    return text, OffsetMap(starts, sources, ends, bytearray(len(pieces)), len(text), parent)
 
 
 def _canonical(view: View) -> View:

@@ -1,4 +1,4 @@
-"""Words under a disguise that another word list key lifts: rot13, mirror writing, upside-down letters.
+"""Words under a disguise that can be lifted word by word: rot13, mirror writing, upside-down letters.
 
 Which words are meant is decided by the lexicon: a word that is none, but is one after the disguise is
 lifted. A stretch of such words is undone as a whole, so that the names between them are undone too.
@@ -160,7 +160,7 @@ def _extend(words: list[_Word], first: int, last: int, floor: int, disguise: _Di
     def could_be(index: int) -> bool:
         word = words[index][2].lower()
         plain = disguise.word(word).strip(".,;:!?'\"()")
-        return plain in known or word.isalpha() and word not in known
+        return plain in known or (word.isalpha() and word not in known)
 
     lowest, highest = max(floor, first - _REACH), min(len(words) - 1, last + _REACH)
     while first > lowest and could_be(first - 1):

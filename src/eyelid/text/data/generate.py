@@ -18,20 +18,25 @@ HERE = Path(__file__).parent
 #: Sizes of the word lists, most common first; a word is kept in the first one that has it.
 TIERS = (10, 20, 35, 50)
 _LETTER_NAME = re.compile(
-    r"LATIN (?:SMALL|CAPITAL) LETTER (?:SCRIPT |DOTLESS |INSULAR |BARRED |LONG |STRETCHED |BLACKLETTER )?([A-Z])(?: WITH .+)?"
+    r"LATIN (?:SMALL|CAPITAL) LETTER (?:SCRIPT |DOTLESS |INSULAR |BARRED |LONG |STRETCHED |BLACKLETTER )?"
+    r"([A-Z])(?: WITH .+)?"
     r"|LATIN LETTER SMALL CAPITAL (?:DOTLESS |BARRED )?([A-Z])(?: WITH .+)?"
 )
 #: Words of one and two letters are listed by hand: the lists have every abbreviation.
-_SHORT = "a i am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we".split()
+_SHORT_WORDS = """
+a i am an as at be by do go he hi if in is it me my no of oh ok on or so to up us we
+"""
+_SHORT = _SHORT_WORDS.split()
 #: What the lists, older than most of what a guard reads, do not have.
-_ADDED = (
-    "app apps backend bitcoin blog blogs botnet bots chatbot chatgpt covid crypto cyber darknet deepfake dox doxing emoji "
-    "exfiltrate fentanyl firmware frontend google hack hacked hacker hackers hacking hashtag html http https jailbreak "
-    "json keylogger keyloggers login malware meth offline online opioid opioids password passwords payload phishing "
-    "podcast python ransomware roofie rootkit selfie sexting smartphone smartphones spyware startup tweet tweets twitter "
-    "url urls username usernames webcam website websites whatsapp wifi youtube doesn don didn isn wasn aren couldn "
-    "shouldn wouldn hasn haven hadn weren won ain ll ve re"
-).split()
+_ADDED_WORDS = """
+app apps backend bitcoin blog blogs botnet bots chatbot chatgpt covid crypto cyber darknet deepfake dox
+doxing emoji exfiltrate fentanyl firmware frontend google hack hacked hacker hackers hacking hashtag html
+http https jailbreak json keylogger keyloggers login malware meth offline online opioid opioids password
+passwords payload phishing podcast python ransomware roofie rootkit selfie sexting smartphone smartphones
+spyware startup tweet tweets twitter url urls username usernames webcam website websites whatsapp wifi
+youtube doesn don didn isn wasn aren couldn shouldn wouldn hasn haven hadn weren won ain ll ve re
+"""
+_ADDED = _ADDED_WORDS.split()
 
 
 def letter_by_name(char: str) -> str | None:
@@ -75,12 +80,13 @@ def confusables(table: Path) -> dict[str, str]:
     for code in range(0x80, 0x20000):
         char = chr(code)
         letter = letter_by_name(char)
-        if letter and not found.get(char, "").isascii() or letter and char not in found:
+        if (letter and not found.get(char, "").isascii()) or (letter and char not in found):
             found[char] = letter
     return found
 
 
 def write_confusables(table: Path, out: Path) -> None:
+    """Write the look-alikes, one target a line, in hexadecimal."""
     sources = defaultdict(list)
     for source, target in confusables(table).items():
         if source != target:
@@ -93,6 +99,7 @@ def write_confusables(table: Path, out: Path) -> None:
 
 
 def write_lexicon(scowl: Path, out: Path) -> None:
+    """Write the words, one size a line, each word only once."""
     seen: set[str] = set()
     tiers = []
     for size in TIERS:
