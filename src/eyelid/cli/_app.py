@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+import eyelid
 from eyelid.cli.check import check
 from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
@@ -26,7 +26,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"eyelid {version('eyelid')}")
+        typer.echo(f"eyelid {eyelid.__version__}")
         raise typer.Exit
 
 

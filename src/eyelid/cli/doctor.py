@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+import eyelid
 from eyelid.cli._exit import ExitCode
 from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, look, make_guard
 from eyelid.cli._record import to_json
@@ -95,7 +96,7 @@ def doctor(
 
 def _installed() -> Iterator[Finding]:
     yield Finding(
-        "eyelid", Health.OK, f"{_version('eyelid')} on Python {platform.python_version()}, {platform.system()}"
+        "eyelid", Health.OK, f"{eyelid.__version__} on Python {platform.python_version()}, {platform.system()}"
     )
     yield Finding("packages", Health.OK, ", ".join(f"{name} {_version(name)}" for name in PACKAGES))
     for extra, modules in EXTRAS.items():
