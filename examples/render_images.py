@@ -57,7 +57,9 @@ def _chart() -> dict[str, str]:
     picture = Image.new("RGB", (640, 420), "white")
     draw = ImageDraw.Draw(picture)
     draw.text((40, 16), "Bicycles counted on the bridge", font=ImageFont.load_default(28), fill="black")
-    for number, (day, height) in enumerate(zip("Mon Tue Wed Thu Fri".split(), (120, 180, 90, 210, 250), strict=True)):
+    for number, (day, height) in enumerate(
+        zip(("Mon", "Tue", "Wed", "Thu", "Fri"), (120, 180, 90, 210, 250), strict=True)
+    ):
         x = 70 + number * 110
         draw.rectangle((x, 360 - height, x + 70, 360), fill=(70, 130, 180))
         draw.text((x + 8, 368), day, font=ImageFont.load_default(24), fill="black")
@@ -95,7 +97,9 @@ def _faint() -> dict[str, str]:
     text = "Ways to break into a parked car at night"
     picture = Image.new("RGB", (640, 360), (240, 240, 240))
     font = ImageFont.load_default(48)
-    ImageDraw.Draw(picture).multiline_text((30, 60), "Ways to break into\na parked car\nat night", font=font, fill=(236, 236, 236))
+    ImageDraw.Draw(picture).multiline_text(
+        (30, 60), "Ways to break into\na parked car\nat night", font=font, fill=(236, 236, 236)
+    )
     picture.save(HERE / "faint.png")
     return _row("faint.png", text, "stop", "four levels of contrast")
 

@@ -14,7 +14,13 @@ from eyelid.types import DecodedImage, Frame, Image
 
 
 def written(
-    text: str, *, size: tuple[int, int] = (360, 120), ink: object = "black", paper: object = "white", mode: str = "RGB", points: int = 40
+    text: str,
+    *,
+    size: tuple[int, int] = (360, 120),
+    ink: object = "black",
+    paper: object = "white",
+    mode: str = "RGB",
+    points: int = 40,
 ) -> Picture.Image:
     """A picture with the text on it."""
     picture = Picture.new(mode, size, paper)  # type: ignore[arg-type]
@@ -70,7 +76,9 @@ def webp_lossless_header(width: int, height: int) -> bytes:
 def gif_of(frames: int, *, side: int = 4000) -> bytes:
     """A GIF whose canvas is large and whose frames are one pixel each."""
     head = b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(3) + b"\xff\xff\xff"
-    frame = b"\x21\xf9\x04\x00\x00\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    frame = (
+        b"\x21\xf9\x04\x00\x00\x00\x00\x00" + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    )
     return head + frame * frames + b"\x3b"
 
 

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 from PIL import Image as Picture
+from tests.images.making import (
+    encoded,
+    gif_of,
+    image,
+    jpeg_of_scans,
+    png_chunk,
+    png_file,
+    webp_lossless_header,
+    written,
+)
 
 from eyelid.images import SandboxDecoder
 from eyelid.types import Failure, Image
-from tests.images.making import encoded, gif_of, image, jpeg_of_scans, png_chunk, png_file, webp_lossless_header, written
 
 MEGABYTE = 1024 * 1024
 

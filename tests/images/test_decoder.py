@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image as Picture
 from PIL import ImageChops, ImageOps
+from tests.images.making import as_picture, encoded, image, png_chunk, png_file, written
 
 from eyelid.images import ImageLimits, SandboxDecoder, to_png
 from eyelid.protocols import ImageDecoder
 from eyelid.types import DecodedImage, Failure, Image
-from tests.images.making import as_picture, encoded, image, png_chunk, png_file, written
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +310,8 @@ def test_pillow_settings_stay_as_they_were(decoder: SandboxDecoder) -> None:
 
     before = (Picture.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
     decoder.decode([image(written("HELLO")), Image(b"junk")])
-    assert (Picture.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES) == before
+    after = (Picture.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+    assert after == before
 
 
 def test_limits_can_be_set() -> None:

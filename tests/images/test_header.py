@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
+from tests.images.making import encoded, jpeg_of_scans
 
 from eyelid.errors import ImageError
 from eyelid.images import ImageLimits
 from eyelid.images._header import Header, check_header, read_header
-from tests.images.making import encoded, jpeg_of_scans
 
 LIMITS = ImageLimits()
 STARTS = [
@@ -23,12 +23,12 @@ STARTS = [
 
 @given(start=st.sampled_from(STARTS), rest=st.binary(max_size=400))
 def test_any_bytes_give_a_header_or_an_image_error(start: bytes, rest: bytes) -> None:
+    code, frames = "", 0
     try:
-        header = read_header(start + rest, LIMITS)
+        frames = read_header(start + rest, LIMITS).frames
     except ImageError as error:
-        assert error.code in {"format", "broken"}
-    else:
-        assert header.frames >= 1
+        code = error.code
+    assert frames >= 1 or code in {"format", "broken"}
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF"])

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eyelid.readers._lines import Line, Orientation, arrange, merge
 from eyelid.readers._views import tiles
-
-import numpy as np
 
 UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
 
@@ -69,9 +68,7 @@ def test_lines_of_one_look_are_all_kept() -> None:
     assert len(merge([overlapping])) == 4
 
 
-@given(
-    width=st.integers(1, 3000), height=st.integers(1, 3000), size=st.integers(200, 900), overlap=st.integers(0, 150)
-)
+@given(width=st.integers(1, 3000), height=st.integers(1, 3000), size=st.integers(200, 900), overlap=st.integers(0, 150))
 def test_tiles_cover_everything_and_overlap(width: int, height: int, size: int, overlap: int) -> None:
     seen = np.zeros((height, width, 1), dtype=bool)
     for left, top, tile in tiles(seen, size=size, overlap=overlap):  # type: ignore[arg-type]

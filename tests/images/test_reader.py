@@ -9,18 +9,18 @@ from collections.abc import Callable
 import pytest
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageFont, ImageOps
+from tests.images.making import decoded, image, written
 
 from eyelid.images import SandboxDecoder
 from eyelid.protocols import ImageReader, Reading, ReadRequest
 from eyelid.types import DecodedImage, Failure, Frame, Image
-from tests.images.making import decoded, image, written
 
 pytest.importorskip("rapidocr")
 
-from eyelid.readers import OcrReader  # noqa: E402 - needs the extra
+from eyelid.readers import OcrReader
 
 TEXT = "Open the\nold garden door"
-WORDS = "open the old garden door".split()
+WORDS = ["open", "the", "old", "garden", "door"]
 READER = OcrReader(budget=120.0)  # generous, so that a busy machine changes nothing
 
 
@@ -113,13 +113,19 @@ def palette() -> Picture.Image:
     return picture
 
 
+def on_transparent() -> Picture.Image:
+    return page(mode="RGBA", paper=(255, 255, 255, 0), ink=(255, 255, 255, 255))
+
+
 FILES: dict[str, Callable[[], Image]] = {
     "palette": lambda: image(palette()),
     "cmyk": lambda: image(page().convert("CMYK"), "JPEG"),
     "16 bit": lambda: image(page(mode="I", paper=60_000, ink=3_000).convert("I;16")),
     "alpha only": lambda: image(alpha_only()),
     "under alpha": lambda: image(under_alpha()),
-    "white on transparent": lambda: image(page(mode="RGBA", paper=(255, 255, 255, 0), ink=(255, 255, 255, 255)), "WEBP"),
+    "white on transparent": lambda: image(
+        page(mode="RGBA", paper=(255, 255, 255, 0), ink=(255, 255, 255, 255)), "WEBP"
+    ),
     "poor jpeg": lambda: image(page(), "JPEG", quality=10),
     **{
         f"hidden frame of {format}": lambda format=format: image(

@@ -77,6 +77,8 @@ def _banner(text: str, rng: random.Random) -> Image:
 
 
 def _note(text: str, rng: random.Random) -> Image:
+    from PIL.Image import Resampling
+
     paper = (rng.randint(245, 255), rng.randint(240, 250), rng.randint(200, 225))
     picture, draw = _canvas((620, 620), paper)
     for y in range(90, 600, 44):
@@ -84,7 +86,7 @@ def _note(text: str, rng: random.Random) -> Image:
     draw.line((60, 0, 60, 620), fill=(220, 130, 130), width=2)
     ink = (rng.randint(10, 50), rng.randint(10, 60), rng.randint(90, 150))
     _put(draw, text, (80, 60, 590, 590), rng.randint(32, 42), ink, False)
-    return picture.rotate(rng.uniform(-5, 5), fillcolor=paper, resample=3)
+    return picture.rotate(rng.uniform(-5, 5), fillcolor=paper, resample=Resampling.BICUBIC)
 
 
 def _screen(text: str, rng: random.Random) -> Image:

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,9 @@ _SETTINGS = {
 
 _CROPS_AT_ONCE = 6  # RapidOCR's own batch; between two of them the clock is looked at
 _DOUBTFUL = 0.9  # mirrored writing scores about 0.78, plain writing 0.95 to 1
+# Per height of a line's length; plain writing has about 2. A sure reading with fewer misses most of what is there:
+# flipped "Open the" is read as "O".
+_FEWEST_LETTERS = 0.6
 _LONGER = 1.2  # a box this much longer than a line already read may hold more of it
 _SMALLEST_SIDE = 32  # the detector works on a grid of 32 pixels
 
@@ -118,6 +121,9 @@ class _Crop:
         return _Crop(np.ascontiguousarray(self.pixels[:, ::-1]), self.corners, self.orientation.mirrored())
 
 
+_UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
+
+
 class _Station:
     """The engine of one process, made when first needed."""
 
@@ -129,12 +135,24 @@ class _Station:
         if self._engine is None:
             from rapidocr import RapidOCR
 
-            self._engine = RapidOCR(params=dict(_SETTINGS))
+            engine = RapidOCR(params=dict(_SETTINGS))
+            # each step loads its model when first used; that is not to count against an image's time
+            blank = np.full((64, 64, 3), 255, dtype=np.uint8)
+            _detect(engine, blank)
+            _read(engine, [_Crop(blank, np.array([(0, 0), (64, 0), (64, 64), (0, 64)], dtype=np.float64), _UPRIGHT)])
+            self._engine = engine
         return self._engine
 
 
 # by process id: a session does not survive a fork for certain, and the lock may be held while forking
 _stations: dict[int, _Station] = {}
+
+
+def load() -> None:
+    """Load the engine of this process, if it has none yet."""
+    station = _stations.setdefault(os.getpid(), _Station())
+    with station.lock:
+        station.engine()
 
 
 def _padded(pixels: Pixels) -> Pixels:
@@ -178,9 +196,11 @@ def _read(engine: Any, crops: list[_Crop]) -> list[Line]:
     lines = []
     for crop, (label, sure), text, score in zip(crops, turns.cls_res, read.txts, read.scores, strict=True):
         turned = "180" in label and sure > engine.cfg.Cls.cls_thresh
+        corners = tuple((float(x), float(y)) for x, y in crop.corners)
         # not-a-number compares false with everything and would pass as a good score
         usable = bool(text.strip()) and bool(np.isfinite(score))
         orientation = crop.orientation.turned() if turned else crop.orientation
-        corners = tuple((float(x), float(y)) for x, y in crop.corners)
-        lines.append(Line(text.strip(), float(score) if usable else 0.0, corners, orientation))
+        line = Line(text.strip(), float(score) if usable else 0.0, corners, orientation)
+        too_short = len(line.text) < _FEWEST_LETTERS * line.length / max(1.0, line.height) - 1
+        lines.append(replace(line, score=line.score / 2) if too_short else line)
     return lines

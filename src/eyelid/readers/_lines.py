@@ -174,9 +174,8 @@ def _row_text(row: Sequence[Line]) -> str:
     letters = [line for line in ordered if len(line.text) == 1]
     if len(letters) < 4 or len(letters) * 2 < len(ordered):
         return " ".join(line.text for line in ordered)
-    return _spaced(
-        [line.text for line in ordered], [_gap(a.left, a.right, b.left, b.right) for a, b in _pairs(ordered)]
-    )
+    gaps = [_gap(a.left, a.right, b.left, b.right) for a, b in pairwise(ordered)]
+    return _spaced([line.text for line in ordered], gaps)
 
 
 def _columns(lines: Sequence[Line]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from eyelid._optional import require
 from eyelid.protocols import Reading, ReadRequest
-from eyelid.readers._engine import Look, OutOfTime, Pixels, TooManyBoxes
+from eyelid.readers._engine import Look, OutOfTime, Pixels, TooManyBoxes, load
 from eyelid.readers._lines import Line, arrange, merge
 from eyelid.readers._views import doubled, shrunk, span, stretched, tiles, without
 from eyelid.types import DecodedImage, Failure, Frame
@@ -28,7 +28,6 @@ _KEPT = 0.3  # below this score a text is noise
 _READ = 0.6  # below this score a box counts as not read
 # Patterns in icons, photos and charts are taken for letters, at most four of them; writing has lines.
 _LINE_LENGTH = 4.0  # times the height
-_LETTERS = 0.5  # per height of a line's length; plain writing has 1.5 to 3, a script the reader lacks has fewer
 _LEGIBLE_HEIGHT = 8.0  # pixels; smaller than this nobody reads
 
 
@@ -73,16 +72,17 @@ class OcrReader:
         return [self._read_one(request.image) for request in batch]
 
     def _read_one(self, image: DecodedImage) -> Reading | Failure:
-        look = Look(deadline=time.monotonic() + self._budget, box_limit=self._box_limit)
         try:
+            load()
+            look = Look(deadline=time.monotonic() + self._budget, box_limit=self._box_limit)
             pages = [self._page(_pixels(frame), look) for frame in dict.fromkeys(image.frames)]
+            texts = dict.fromkeys(arrange(page.lines) for page in pages)
         except OutOfTime:
             return self._failure("timeout", f"reading took longer than {self._budget:g} s")
         except TooManyBoxes:
             return self._failure("too_dense", "there is more writing than can be read in time")
         except Exception as error:  # noqa: BLE001 - a session that fails must fail this image alone
             return self._failure("error", f"the reader raised {type(error).__name__}")
-        texts = dict.fromkeys(arrange(page.lines) for page in pages)
         return Reading(
             text="\n\n".join(text for text in texts if text),
             frames=len(image.frames),
@@ -142,8 +142,10 @@ def _doubled(pixels: Pixels, look: Look, lines: list[Line]) -> list[Line]:
 
 def _unreadable(lines: Sequence[Line]) -> int:
     """Boxes that must be writing, by their length, and could not be read."""
-    long = [line for line in lines if line.height >= _LEGIBLE_HEIGHT and line.length >= _LINE_LENGTH * line.height]
-    return sum(line.score < _READ or len(line.text) < _LETTERS * line.length / line.height for line in long)
+    return sum(
+        line.score < _READ and line.height >= _LEGIBLE_HEIGHT and line.length >= _LINE_LENGTH * line.height
+        for line in lines
+    )
 
 
 def _readable(lines: Sequence[Line]) -> list[Line]:
