@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from eyelid.errors import ConfigurationError
-from eyelid.evaluation.corpora import find_rows, read_image_manifest, read_rows, sample
+from eyelid.evaluation.corpora import read_image_manifest, read_rows, sample
 
 
 def write(path: Path, *entries: object) -> Path:
@@ -32,14 +32,9 @@ def test_a_bad_line_is_named_and_not_quoted(tmp_path: Path, line: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_a_file_is_found_by_name(tmp_path: Path) -> None:
-    (tmp_path / "validation").mkdir()
-    write(tmp_path / "validation" / "answers.jsonl.gz", {"response": "r", "label": 0})
-    assert len(find_rows(tmp_path, "answers")) == 1
-    with pytest.raises(ConfigurationError, match=r"0 files called other\.jsonl"):
-        find_rows(tmp_path, "other")
-    with pytest.raises(ConfigurationError, match="no data folder"):
-        find_rows(tmp_path / "nowhere", "answers")
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no file .*other\.jsonl"):
+        read_rows(tmp_path / "other.jsonl")
 
 
 def test_the_manifest_names_files_of_its_folder(tmp_path: Path) -> None:

@@ -107,13 +107,11 @@ class _Job:
 
     def _risk(self, text: str, seen: Mapping[ScoreRequest, Assessment | Failure]) -> float | Failure:
         readings = self._about(text)
-        if not readings.complete:
-            return Failure("rewrite", "coverage", "a sentence was not looked at as a whole")
-        risk = 0.0
+        risk = 0.0 if readings.complete else math.inf  # what cannot be read by itself is not kept
         for question in readings.questions:
             found = seen[question]
             if isinstance(found, Failure) and found.code == "uninspectable":
-                return math.inf  # what cannot be read by itself is not kept
+                return math.inf
             if isinstance(found, Failure):
                 return Failure("rewrite", found.code, "a sentence could not be scored", source=found.source)
             if found.covered < len(question.text):

@@ -47,22 +47,6 @@ def read_rows(path: Path) -> list[Row]:
     return [_row(entry, path, number) for number, entry in _entries(path)]
 
 
-def find_rows(folder: Path, name: str) -> list[Row]:
-    """All rows of the file called `name` in a folder or the folders below it, with `.jsonl` or `.jsonl.gz`.
-
-    Raises:
-        ConfigurationError: the folder is missing, or no file or several files are called so.
-    """
-    if not folder.is_dir():
-        raise ConfigurationError(f"there is no data folder {folder}")
-    found = [path for ending in (".jsonl", ".jsonl.gz") for path in sorted(folder.rglob(name + ending))]
-    if len(found) != 1:
-        raise ConfigurationError(
-            f"{len(found)} files called {name}.jsonl or {name}.jsonl.gz below {folder}; one is needed"
-        )
-    return read_rows(found[0])
-
-
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
     """One image file and what is known of it: its topic, the text in it and the question asked about it."""
