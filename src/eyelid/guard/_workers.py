@@ -19,8 +19,8 @@ from typing import Any
 
 from eyelid.errors import ConfigurationError
 
-#: Hung calls tolerated at a time. Beyond it new calls are answered as late at once, so that a role which
-#: always hangs does not fill the process with threads.
+#: Hung calls tolerated at a time. Beyond it calls are answered as late without being tried, so that a role
+#: which always hangs does not fill the process with threads.
 MAX_ABANDONED = 32
 
 
@@ -35,9 +35,12 @@ class _Job:
         self.future: Future[Any] = Future()
 
     def settle(self, value: object) -> bool:
-        """Answer the future; false if it was answered before."""
+        """Answer the future, an error by raising; false if it was answered before."""
         try:
-            self.future.set_result(value)
+            if isinstance(value, BaseException):
+                self.future.set_exception(value)
+            else:
+                self.future.set_result(value)
         except InvalidStateError:
             return False
         return True
@@ -62,15 +65,11 @@ class _Crew:
         with self._changed:
             if self._closed:
                 raise ConfigurationError("the guard is closed")
-            overrun = self._abandoned >= MAX_ABANDONED
-            if not overrun:
-                self._unfinished += 1
-                self._queue.put(job)
-                if self._threads < min(self._size, self._unfinished):
-                    self._threads += 1
-                    self._start(self._serve)
-        if overrun:
-            job.settle(job.late())
+            self._unfinished += 1
+            self._queue.put(job)
+            if self._threads < min(self._size, self._unfinished):
+                self._threads += 1
+                self._start(self._serve)
 
     def close(self) -> None:
         with self._changed:
@@ -84,22 +83,26 @@ class _Crew:
 
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
-            if not job.future.set_running_or_notify_cancel():
-                self._finish(job, abandoned=False)
-                continue
-            self._watch(job)
-            try:
-                kept = job.settle(job.work())
-            except KeyboardInterrupt as error:
-                job.future.set_exception(error)
-                kept = True
+            kept = self._perform(job) if job.future.set_running_or_notify_cancel() else True
             self._finish(job, abandoned=not kept)
             if not kept:
                 return  # another thread has taken this one's place
             del job  # an idle thread holds no content
 
-    def _watch(self, job: _Job) -> None:
+    def _perform(self, job: _Job) -> bool:
+        """Whether the job was answered in time."""
+        if not self._watch(job):
+            return job.settle(job.late())
+        try:
+            return job.settle(job.work())
+        except KeyboardInterrupt as error:
+            return job.settle(error)
+
+    def _watch(self, job: _Job) -> bool:
+        """Start the clock of a job; false where too many hang already for another to be tried."""
         with self._changed:
+            if self._abandoned >= MAX_ABANDONED:
+                return False
             job.due = time.monotonic() + job.seconds
             self._running.add(job)
             if not self._watched:
@@ -107,6 +110,7 @@ class _Crew:
                 self._start(self._expire)
             if job.due < self._wake:
                 self._changed.notify_all()
+            return True
 
     def _finish(self, job: _Job, *, abandoned: bool) -> None:
         with self._changed:

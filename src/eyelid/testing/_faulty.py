@@ -78,9 +78,11 @@ _OF_ANY_ROLE: Mapping[Fault, Callable[[list[Any]], Any]] = {
     Fault.TOO_MANY: lambda results: [*results, results[-1]],
     Fault.STRING: lambda results: "x" * len(results),
     Fault.LAZY: lambda results: (result for result in results),
-    Fault.NONE_ITEMS: lambda results: [None for _ in results],
-    Fault.WRONG_TYPE: lambda results: [0.0 for _ in results],
-    Fault.FAILS: lambda results: [Failure("score", "error", "told to fail") for _ in results],
+}
+_OF_ANY_ITEM: Mapping[Fault, Callable[[Any], Any]] = {
+    Fault.NONE_ITEMS: lambda result: None,
+    Fault.WRONG_TYPE: lambda result: 0.0,
+    Fault.FAILS: lambda result: Failure("score", "error", "told to fail"),
 }
 
 
@@ -94,6 +96,7 @@ def _scored(value: float, name: str = "harm") -> Callable[[Assessment], Assessme
 
 
 _OF_DETECTORS: Mapping[Fault, Callable[[Any], Any]] = {
+    **_OF_ANY_ITEM,
     Fault.NAN: _scored(math.nan),
     Fault.INFINITE: _scored(math.inf),
     Fault.NEGATIVE: _scored(-0.1),
@@ -104,12 +107,14 @@ _OF_DETECTORS: Mapping[Fault, Callable[[Any], Any]] = {
     Fault.COVERED_NAN: lambda found: replace(found, covered=math.nan),
 }
 _OF_READERS: Mapping[Fault, Callable[[Any], Any]] = {
+    **_OF_ANY_ITEM,
     Fault.UNREADABLE: lambda reading: replace(reading, unreadable=1),
     Fault.NO_FRAMES: lambda reading: replace(reading, frames=0),
     Fault.PARTIAL: lambda reading: replace(reading, pixels=reading.pixels - 1),
     Fault.NEGATIVE: lambda reading: replace(reading, unreadable=-1),
 }
 _OF_DECODERS: Mapping[Fault, Callable[[Any], Any]] = {
+    **_OF_ANY_ITEM,
     Fault.NO_FRAMES: lambda image: replace(image, frames=()),
     Fault.PARTIAL: lambda image: replace(image, total_frames=len(image.frames) + 1),
     Fault.SHORT_FRAME: lambda image: replace(image, frames=(Frame(b"", 1, 1),)),
@@ -119,7 +124,7 @@ _OF_DECODERS: Mapping[Fault, Callable[[Any], Any]] = {
 class _Faulty:
     """Spoils the results of an honest role, always or only for batches with a poisonous item."""
 
-    _per_item: Mapping[Fault, Callable[[Any], Any]] = {}
+    _per_item: Mapping[Fault, Callable[[Any], Any]] = _OF_ANY_ITEM
 
     def __init__(self, fault: Fault | str, poison: str | None) -> None:
         self.fault = Fault(fault)

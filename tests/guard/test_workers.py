@@ -1,0 +1,147 @@
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+import eyelid
+from eyelid.errors import ConfigurationError
+from eyelid.guard import Guard
+from eyelid.guard._workers import MAX_ABANDONED, Workers
+from eyelid.policy import Policy
+from eyelid.testing import FakeDetector, Fault, FaultyDetector
+from eyelid.types import Status
+
+SOON = Policy.from_mapping({"deadlines": {"text": 0.05}})
+
+
+def late() -> str:
+    return "late"
+
+
+def test_a_hung_call_is_answered_in_time_and_its_thread_replaced() -> None:
+    workers, hold = Workers(1), threading.Event()
+    started = time.monotonic()
+    assert workers.submit(hold.wait, seconds=0.05, late=late).result(5) == "late"
+    assert time.monotonic() - started < 2
+    assert workers.submit(lambda: "fine", seconds=5, late=late).result(5) == "fine"
+    hold.set()
+    workers.close()
+
+
+def test_the_clock_starts_when_a_call_starts() -> None:
+    workers = Workers(1)
+    slow = [workers.submit(lambda: time.sleep(0.1) or "fine", seconds=0.5, late=late) for _ in range(8)]
+    assert [future.result(5) for future in slow] == ["fine"] * 8
+
+
+def test_calls_that_hang_for_ever_do_not_fill_the_process_with_threads() -> None:
+    workers, hold = Workers(2), threading.Event()
+    before = threading.active_count()
+    hung = [workers.submit(hold.wait, seconds=0.01, late=late) for _ in range(2 * MAX_ABANDONED)]
+    assert {future.result(10) for future in hung} == {"late"}
+    assert threading.active_count() <= before + MAX_ABANDONED + 8
+    assert workers.submit(lambda: "fine", seconds=5, late=late).result(5) == "late"
+    hold.set()
+    deadline = time.monotonic() + 10
+    while workers.submit(lambda: "fine", seconds=5, late=late).result(5) != "fine":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_cancelled_call_is_skipped() -> None:
+    workers, hold, ran = Workers(1), threading.Event(), []
+    first = workers.submit(hold.wait, seconds=5, late=late)
+    second: Future[object] = workers.submit(lambda: ran.append(1), seconds=5, late=late)
+    assert second.cancel()
+    hold.set()
+    assert first.result(5)
+    assert workers.submit(lambda: "fine", seconds=5, late=late).result(5) == "fine"
+    assert ran == []
+
+
+def test_close_ends_the_threads_and_later_calls_are_refused() -> None:
+    before = threading.active_count()
+    guard = Guard([FakeDetector()])
+    assert guard.check(response="hello").allowed
+    assert threading.active_count() > before
+    guard.close()
+    guard.close()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+    with pytest.raises(ConfigurationError, match="closed"):
+        guard.check(response="hello")
+
+
+def test_a_guard_that_is_dropped_lets_its_threads_go() -> None:
+    before = threading.active_count()
+    Guard([FakeDetector()]).check(response="hello")
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_an_interrupt_passes_through() -> None:
+    class Interrupted(FakeDetector):
+        def score(self, batch: object, /) -> list[object]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Guard([Interrupted()]).check(response="hello")
+
+
+def test_a_hang_in_a_batch_fails_the_batch_and_not_the_next_one() -> None:
+    detector = FaultyDetector(Fault.HANGS, poison="poison")
+    guard = Guard([detector], policy=SOON)
+    assert guard.check(response="poison").status is Status.FAILED
+    assert guard.check(response="hello").status is Status.CLEAN
+    detector.release()
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    source = Path(eyelid.__file__).parents[1]
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={"PYTHONPATH": str(source)},
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+PREAMBLE = """
+import os, sys
+from eyelid.guard import Guard
+from eyelid.policy import Policy
+from eyelid.testing import FakeDetector, FaultyDetector
+guard = Guard([FakeDetector()])
+"""
+
+
+def test_the_interpreter_leaves_although_a_detector_hangs() -> None:
+    started = time.monotonic()
+    done = run_script(
+        PREAMBLE
+        + "hung = Guard([FaultyDetector('hangs')], policy=Policy.from_mapping({'deadlines': {'text': 0.05}}))\n"
+        "print(hung.check(response='hello').status)\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "failed\n", "")
+    assert time.monotonic() - started < 40  # a hanging fake gives up after 60 s
+
+
+def test_a_forked_child_gets_threads_of_its_own() -> None:
+    done = run_script(
+        PREAMBLE + "assert guard.check(response='hello').allowed\n"
+        "child = os.fork()\n"
+        "allowed = guard.check(response='hello').allowed\n"
+        "if child == 0: os._exit(0 if allowed else 1)\n"
+        "sys.exit(os.waitpid(child, 0)[1] or not allowed)\n"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
