@@ -18,7 +18,10 @@ from eyelid.protocols import (
     RewriteRequest,
     ScoreRequest,
 )
-from eyelid.types import DecodedImage, Failure, Frame, Surface
+from eyelid.taxonomy import Category
+from eyelid.types import DecodedImage, Failure, Frame, Scores, Surface
+
+_CATEGORIES = frozenset(str(category) for category in Category)
 
 #: Texts that trip up tokenizers, regular expressions and whoever thinks that a character is a letter.
 ODD_TEXTS = (
@@ -67,6 +70,8 @@ def check_detector(detector: Detector, texts: Sequence[str] = (), *, tolerance: 
     for request, found in zip(requests, _results(detector.score, requests, Assessment, alike), strict=True):
         if isinstance(found, Failure):
             continue
+        _require(isinstance(found.scores, Scores), "scores are Scores")
+        _require(all(name in _CATEGORIES for name in found.scores), "every score is for a known category")
         _require(all(0.0 <= value <= 1.0 for value in found.scores.values()), "every score is in [0, 1]")
         _require(found.covered == len(request.text), f"all {len(request.text)} characters are covered")
         inside = all(0 <= span.start < span.end <= len(request.text) for span in found.spans)
@@ -120,14 +125,18 @@ def _results(
     alike: Callable[[Any, Any], bool],
 ) -> list[Any]:
     """One result for each request, the same in a batch, in a reversed batch and alone."""
-    _require(list(role([])) == [], "an empty batch gives an empty list")
-    together = list(role(requests))
-    backwards = list(role(requests[::-1]))[::-1]
-    for results in (together, backwards):
-        _require(len(results) == len(requests), f"{len(requests)} items give {len(requests)} results")
+
+    def ask(batch: Sequence[Any]) -> list[Any]:
+        results: Any = role(batch)
+        _require(isinstance(results, Sequence) and not isinstance(results, str), "a batch gives a list of results")
+        _require(len(results) == len(batch), f"{len(batch)} items give {len(batch)} results")
         _require(all(isinstance(r, (kind, Failure)) for r in results), f"a result is a {kind.__name__} or a Failure")
+        return list(results)
+
+    ask([])
+    together, backwards = ask(requests), ask(requests[::-1])[::-1]
     for number, request in enumerate(requests):
-        (alone,) = role([request])
+        (alone,) = ask([request])
         for other in (together[number], backwards[number]):
             same = isinstance(other, Failure) if isinstance(alone, Failure) else alike(alone, other)
             _require(same, f"item {number} gives the same alone as in a batch, in either order")

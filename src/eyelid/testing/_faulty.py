@@ -75,7 +75,7 @@ _OF_ANY_ROLE: Mapping[Fault, Callable[[list[Any]], Any]] = {
     Fault.NONE: lambda results: None,
     Fault.EMPTY: lambda results: [],
     Fault.TOO_FEW: lambda results: results[:-1],
-    Fault.TOO_MANY: lambda results: [*results, results[-1]],
+    Fault.TOO_MANY: lambda results: [*results, *results[-1:]],
     Fault.STRING: lambda results: "x" * len(results),
     Fault.LAZY: lambda results: (result for result in results),
 }
