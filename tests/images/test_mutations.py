@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from tests.images.making import encoded, written
 
 from eyelid.images import SandboxDecoder
 from eyelid.types import DecodedImage, Failure, Image
-from tests.images.making import encoded, written
 
 CODES = {"format", "bytes", "pixels", "side", "aspect", "frames", "scans", "broken", "timeout", "memory"}
 

@@ -37,14 +37,11 @@ class Child:
         self._owner = os.getpid()
         self._socket, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-W", "ignore", str(_WORKER), str(memory)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-                start_new_session=True,  # an interrupt from the keyboard is for the parent
-            )
+            try:
+                self._process = _start(theirs, memory)
+            except OSError as error:
+                self._socket.close()
+                raise ChildError("error") from error
         self._buffer = bytearray()
 
     @property
@@ -62,7 +59,7 @@ class Child:
 
         Args:
             data: the encoded image.
-            request: format, size and limits.
+            request: format, size and limits; "total_pixels" bounds what is taken in.
             deadline: on the monotonic clock, in seconds.
 
         Raises:
@@ -70,12 +67,16 @@ class Child:
         """
         self._send(json.dumps({**request, "size": len(data)}).encode() + b"\n" + data, deadline)
         frames: list[Frame] = []
+        pixels_left = request["total_pixels"]
         while True:
-            line = json.loads(self._receive_line(deadline))
+            line = self._receive_answer(deadline)
             if "width" not in line:
                 return frames, line
-            pixels = self._receive(line["width"] * line["height"] * 3, deadline)
-            frames.append(Frame(rgb=pixels, width=line["width"], height=line["height"]))
+            width, height = int(line["width"]), int(line["height"])
+            pixels_left -= width * height
+            if min(width, height) < 1 or pixels_left < 0:
+                raise ChildError("broken")  # a child that a file took over must not fill our memory
+            frames.append(Frame(rgb=self._receive(width * height * 3, deadline), width=width, height=height))
 
     def close(self) -> None:
         """Kill the worker and reap it. In a forked copy of the parent, only let go of it."""
@@ -92,6 +93,15 @@ class Child:
             self._socket.sendall(data)
         except OSError as error:
             raise self._failure(error) from error
+
+    def _receive_answer(self, deadline: float) -> dict[str, Any]:
+        try:
+            answer = json.loads(self._receive_line(deadline))
+        except ValueError as error:
+            raise ChildError("broken") from error
+        if not isinstance(answer, dict):
+            raise ChildError("broken")
+        return answer
 
     def _receive_line(self, deadline: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
@@ -144,6 +154,17 @@ def _left(deadline: float) -> float:
     if left <= 0:
         raise ChildError("timeout")
     return left
+
+
+def _start(connection: socket.socket, memory: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-W", "ignore", str(_WORKER), str(memory)],
+        stdin=connection.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        start_new_session=True,  # an interrupt from the keyboard is for the parent
+    )
 
 
 def _environment() -> dict[str, str]:

@@ -18,6 +18,7 @@ from eyelid.types import DecodedImage, Failure, Frame, Image
 
 _CHILD_DETAILS = {
     "broken": "the image could not be decoded",
+    "error": "the decoding process could not be started",
     "frames": "the image has more frames than its header says, or than are allowed",
     "memory": "decoding the image needed too much memory",
     "pixels": "the image has more pixels than are allowed",
@@ -73,7 +74,8 @@ class SandboxDecoder:
 
         Returns:
             For each image, in order, its pictures or a `Failure` of stage "decode" whose code is "format",
-            "bytes", "pixels", "side", "aspect", "frames", "scans", "broken", "timeout" or "memory".
+            "bytes", "pixels", "side", "aspect", "frames", "scans", "broken", "timeout" or "memory"; or
+            "error" where no child could be started.
         """
         return [self._decode_one(image) for image in batch]
 
@@ -108,12 +110,12 @@ class SandboxDecoder:
             return _failure(error.code, str(error))
         except ChildError as error:
             return _failure(error.code, _CHILD_DETAILS[error.code])
-        if "code" in closing or not frames:
-            code = str(closing.get("code", "broken"))
+        total = closing.get("done")
+        if not frames or not isinstance(total, int):
+            code = str(closing.get("code"))
+            code = code if code in _CHILD_DETAILS else "broken"
             return _failure(code, _CHILD_DETAILS[code])
-        return DecodedImage(
-            frames=tuple(frames), source_format=header.format, sha256=image.sha256, total_frames=closing["done"]
-        )
+        return DecodedImage(frames=tuple(frames), source_format=header.format, sha256=image.sha256, total_frames=total)
 
     def _request(self, header: Header) -> dict[str, Any]:
         return {

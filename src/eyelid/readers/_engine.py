@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.readers._lines import Line, Orientation
+from eyelid.readers._lines import UPRIGHT, Line, Orientation
 
 Pixels = NDArray[np.uint8]
 
@@ -121,9 +121,6 @@ class _Crop:
         return _Crop(np.ascontiguousarray(self.pixels[:, ::-1]), self.corners, self.orientation.mirrored())
 
 
-_UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
-
-
 class _Station:
     """The engine of one process, made when first needed."""
 
@@ -139,7 +136,7 @@ class _Station:
             # each step loads its model when first used; that is not to count against an image's time
             blank = np.full((64, 64, 3), 255, dtype=np.uint8)
             _detect(engine, blank)
-            _read(engine, [_Crop(blank, np.array([(0, 0), (64, 0), (64, 64), (0, 64)], dtype=np.float64), _UPRIGHT)])
+            _read(engine, [_Crop(blank, np.array([(0, 0), (64, 0), (64, 64), (0, 64)], dtype=np.float64), UPRIGHT)])
             self._engine = engine
         return self._engine
 

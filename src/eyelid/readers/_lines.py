@@ -33,7 +33,7 @@ class Orientation:
         return round(math.degrees(math.atan2(ay, ax)) / 90) % 4, ax * oy - ay * ox < 0
 
 
-_UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
+UPRIGHT = Orientation(along=(1.0, 0.0), onward=(0.0, 1.0))
 
 
 def _opposite(vector: Vector) -> Vector:
@@ -147,7 +147,7 @@ def arrange(lines: Sequence[Line]) -> str:
 def _main_orientation(lines: Sequence[Line]) -> Orientation:
     words = [line for line in lines if len(line.text) > 1]  # the direction of one letter is a guess
     if not words:
-        return _UPRIGHT
+        return UPRIGHT
     letters: dict[tuple[int, bool], int] = {}
     for line in words:
         letters[line.orientation.kind] = letters.get(line.orientation.kind, 0) + len(line.text)
