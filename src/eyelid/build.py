@@ -1,0 +1,54 @@
+"""The composition root: a policy → a guard with everything that ships with eyelid."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from eyelid.detectors import EmbeddedDetector
+from eyelid.detoxifiers import SentenceDetoxifier
+from eyelid.guard import Guard
+from eyelid.images import SandboxDecoder
+from eyelid.models import find_backbone, find_weights
+from eyelid.policy import Policy
+from eyelid.readers import OcrReader
+
+
+def load_guard(
+    policy: str | Path | Policy = "balanced",
+    *,
+    weights: Path | None = None,
+    backbone: Path | None = None,
+    images: bool = True,
+    threads: int | None = None,
+) -> Guard:
+    """The guard with the embedded detector, detoxifier and image reader; offline once installed.
+
+    Args:
+        policy: a preset ("strict", "balanced", "monitor"), a TOML file, or a policy.
+        weights: a run of `eyelid train detector`; the shipped weights if left out.
+        backbone: folder of all-MiniLM-L6-v2; found by itself if left out.
+        images: whether images are read (needs the extra "ocr"). Without, every image is a failed look.
+        threads: of the models; the CPUs this process may use if left out.
+
+    Raises:
+        PolicyError: the policy names something unknown.
+        WeightsError: backbone or weights are missing or altered.
+        MissingExtraError: images are wanted and the extra "ocr" is not installed.
+    """
+    chosen = _policy(policy)
+    threads = threads or len(os.sched_getaffinity(0))
+    detector = EmbeddedDetector(find_backbone(backbone), find_weights(weights), threads=threads)
+    return Guard(
+        [detector],
+        policy=chosen,
+        detoxifier=SentenceDetoxifier(detector),
+        decoder=SandboxDecoder() if images else None,
+        reader=OcrReader() if images else None,
+    )
+
+
+def _policy(policy: str | Path | Policy) -> Policy:
+    if isinstance(policy, Policy):
+        return policy
+    return Policy.from_toml(policy) if isinstance(policy, Path) else Policy.preset(policy)

@@ -1,0 +1,121 @@
+"""Windows → logits: encoder and linear model side by side, over a few threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file as load_arrays
+from safetensors.torch import load_file
+
+from eyelid.models._bert import Packed
+from eyelid.models._frozen import FrozenEncoder
+from eyelid.models._heads import Heads, pool
+from eyelid.models._ngrams import LinearModel
+from eyelid.models._tokens import Window
+from eyelid.taxonomy import LLAMA_GUARD
+
+#: Logits of a window, in this order: the encoder's heads, then the linear model's.
+SIGNALS = (
+    "encoder.response",
+    "encoder.request",
+    "encoder.injection",
+    "encoder.hate",
+    "encoder.refusal",
+    "linear.response",
+    "linear.request",
+    "linear.injection",
+    "linear.hate",
+)
+#: The hazards of the category head, in the order of its logits.
+HAZARDS = tuple(LLAMA_GUARD)
+#: Tokens of one forward pass: larger ones leave the CPU's cache.
+_BUDGET = 2048
+_HEADS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the models make of some windows.
+
+    Args:
+        logits: shape [windows, len(SIGNALS)].
+        pooled: the encoder's view of each window, shape [windows, 2 * hidden].
+    """
+
+    logits: NDArray[np.float32]
+    pooled: NDArray[np.float32]
+
+
+class SignalModel:
+    """The trained part of the embedded detector.
+
+    Args:
+        backbone: folder of all-MiniLM-L6-v2.
+        weights: folder with detector.safetensors and linear.safetensors.
+        threads: forward passes at a time, each on one thread of torch.
+    """
+
+    def __init__(self, backbone: Path, weights: Path, *, threads: int = 1) -> None:
+        trained = load_file(weights / "detector.safetensors")
+        adapters = {name.removeprefix("encoder."): t for name, t in trained.items() if name.startswith("encoder.")}
+        self._encoder = FrozenEncoder(backbone, adapters)
+        self._heads = Heads(self._encoder.config.hidden, _HEADS)
+        self._heads.load_state_dict(
+            {name.removeprefix("heads."): t.float() for name, t in trained.items() if name.startswith("heads.")}
+        )
+        self._heads.eval()
+        self._topics = load_arrays(weights / "categories.safetensors")
+        arrays = load_arrays(weights / "linear.safetensors")
+        self._linear = LinearModel(arrays["weights"], arrays["bias"])
+        self._pool = ThreadPoolExecutor(threads, "eyelid-forward", initializer=torch.set_num_threads, initargs=(1,))
+
+    def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> Signals:
+        """Look at every window.
+
+        Args:
+            windows: the looks.
+            texts: what each look sees, as characters.
+        """
+        logits = np.empty((len(windows), len(SIGNALS)), dtype=np.float32)
+        pooled = np.empty((len(windows), 2 * self._encoder.config.hidden), dtype=np.float32)
+
+        def work(part: list[int]) -> None:
+            pooled[part], logits[part, :_HEADS] = self._encode([windows[at] for at in part])
+            logits[part, _HEADS:] = self._linear.logits([texts[at] for at in part])
+
+        for _ in self._pool.map(work, list(_parts(windows))):
+            pass
+        return Signals(logits, pooled)
+
+    def topics(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Which hazard, if any harm: softmax over `HAZARDS`, shape [windows, hazards]."""
+        logits = pooled @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)
+
+    @torch.inference_mode()
+    def _encode(self, windows: list[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        packed = Packed.of([(w.ids, w.types) for w in windows])
+        pooled = pool(self._encoder(packed), packed.lengths)[packed.places]
+        return pooled.numpy(), self._heads(pooled).numpy()
+
+
+def _parts(windows: Sequence[Window]) -> Iterator[list[int]]:
+    """Indices of about `_BUDGET` tokens each, near lengths together."""
+    part: list[int] = []
+    used = 0
+    for at in sorted(range(len(windows)), key=lambda at: len(windows[at].ids)):
+        size = len(windows[at].ids)
+        if part and used + size > _BUDGET:
+            yield part
+            part, used = [], 0
+        part.append(at)
+        used += size
+    if part:
+        yield part
