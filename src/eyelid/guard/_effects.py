@@ -42,6 +42,10 @@ class Effect:
     items: tuple[Any, ...]
     role: str = ""
 
+    def failure(self, code: str, detail: str) -> Failure:
+        """What answers an item that could not be done."""
+        return Failure(self.stage.value, code, detail, self.role)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -69,6 +73,6 @@ class Asking:
         return results
 
     def _note(self, effect: Effect, answer: Answer) -> tuple[Any, ...]:
-        self.trace.append(Step(effect.stage, len(effect.items), answer.seconds, detail=effect.role))
+        self.trace.append(Step(effect.stage.value, len(effect.items), answer.seconds, detail=effect.role))
         self.failures += [result for result in answer.results if isinstance(result, Failure)]
         return answer.results

@@ -13,7 +13,6 @@ from eyelid.images import to_png
 from eyelid.policy import Deadlines
 from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
 from eyelid.text import views
-from eyelid.types import Failure
 
 Role: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
 
@@ -56,7 +55,7 @@ class Roles:
         started = time.monotonic()
         role = self._roles.get((effect.stage, effect.role))
         if role is None:
-            results = [Failure(effect.stage, "unsupported", f"this guard has nothing to {effect.stage} with")] * len(
+            results = [effect.failure("unsupported", f"this guard has nothing to {effect.stage} with")] * len(
                 effect.items
             )
         else:
@@ -76,7 +75,7 @@ class Roles:
     def late(self, effect: Effect) -> Answer:
         """The answer in place of a call that took longer than that."""
         seconds = self.seconds(effect)
-        failure = Failure(effect.stage, "timeout", f"no answer within {seconds:g} s", effect.role)
+        failure = effect.failure("timeout", f"no answer within {seconds:g} s")
         return Answer((failure,) * len(effect.items), seconds)
 
 
@@ -91,11 +90,11 @@ def _call(role: Role, effect: Effect, items: tuple[Any, ...]) -> list[Any]:
         results = role(items)
         if _one_each(results, items):
             return [vet(effect, item, result) for item, result in zip(items, results, strict=True)]
-        problem = Failure(effect.stage, "invalid", "not one result for each item", effect.role)
+        problem = effect.failure("invalid", "not one result for each item")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  a role may be anyone's code: whatever it raises is a failed look
-        problem = Failure(effect.stage, "error", type(error).__name__, effect.role)
+        problem = effect.failure("error", type(error).__name__)
     if len(items) == 1:
         return [problem]
     middle = len(items) // 2

@@ -26,7 +26,7 @@ def vet(effect: Effect, item: Any, result: Any) -> Any:
         return result
     problem = _PROBLEM[effect.stage](item, result)
     if problem:
-        return Failure(effect.stage, "invalid", problem, effect.role)
+        return effect.failure("invalid", problem)
     return _bounded(item.text, result) if effect.stage is Stage.SCORE else result
 
 

@@ -69,7 +69,7 @@ class FakeDetector:
     def _assess(self, text: str) -> Assessment:
         low = text.lower() if len(text.lower()) == len(text) else text
         spans = [
-            Span(place, place + len(word), category, score)
+            Span(place, place + len(word), category.value, score)
             for category, rules in self._rules.items()
             for word, score in rules.items()
             for place in _places(word.lower(), low)
