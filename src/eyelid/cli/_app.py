@@ -12,6 +12,7 @@ from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
 from eyelid.cli.report import report
 from eyelid.cli.scan import scan
+from eyelid.cli.train import calibrate, train
 
 app = typer.Typer(
     name="eyelid",
@@ -39,5 +40,6 @@ def options(
     """Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline."""
 
 
-for verb in (check, scan, report, demo, doctor):
+for verb in (check, scan, report, demo, doctor, calibrate):
     app.command()(verb)
+app.add_typer(train, name="train")

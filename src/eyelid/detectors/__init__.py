@@ -1,5 +1,6 @@
 """Detectors: they find harm or injection and do not decide."""
 
-from eyelid.detectors._embedded import QUESTIONS, EmbeddedDetector
+from eyelid.detectors._embedded import EmbeddedDetector, Looks
+from eyelid.detectors._looks import COLUMNS
 
-__all__ = ["QUESTIONS", "EmbeddedDetector"]
+__all__ = ["COLUMNS", "EmbeddedDetector", "Looks"]

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.detectors._looks import Calibration
-from eyelid.models import HAZARDS, SignalModel, Signals, Window, WindowTokenizer
+from eyelid.detectors._looks import Calibration, columns
+from eyelid.models import HAZARDS, SignalModel, Window, WindowTokenizer
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.types import Failure, Scores, Span, Surface
 
-#: Surface → the questions asked there, by category. A question ends in the form the text is shown in.
-QUESTIONS: dict[Surface, dict[Category, tuple[str, ...]]] = {
+#: Surface → the questions asked there, by category.
+_QUESTIONS: dict[Surface, dict[Category, tuple[str, ...]]] = {
     Surface.INPUT: {Category.HARM: ("request", "hate")},
     Surface.OUTPUT: {Category.HARM: ("response", "hate")},
     Surface.TOOL_CALL: {Category.HARM: ("request", "hate")},
@@ -38,10 +38,19 @@ _SPEAKS = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A request and the windows it was cut into."""
+    """A text, the windows it was cut into, and what the models make of them.
+
+    Args:
+        request: what was to be scored.
+        windows: its windows.
+        found: shape [windows, len(COLUMNS)].
+        pooled: the encoder's view, shape [windows, 2 * hidden].
+    """
 
     request: ScoreRequest
     windows: list[Window]
+    found: NDArray[np.float64]
+    pooled: NDArray[np.float32]
 
 
 class EmbeddedDetector:
@@ -62,48 +71,58 @@ class EmbeddedDetector:
 
     def score(self, batch: Sequence[ScoreRequest], /) -> list[Assessment | Failure]:
         """Score texts of any length: every token is seen by some window, the worst window counts."""
+        return [self._assess(looks) for looks in self.look(batch)]
+
+    def look(self, batch: Sequence[ScoreRequest], /) -> list[Looks]:
+        """Cut texts into windows and run the models, without judging. All windows of a batch share its passes."""
         if not batch:
             return []
-        looks, signals = self.signals(batch)
-        ends = np.cumsum([len(look.windows) for look in looks])[:-1]
-        logits, pooled = np.split(signals.logits, ends), np.split(signals.pooled, ends)
-        return [self._assess(*parts) for parts in zip(looks, logits, pooled, strict=True)]
-
-    def signals(self, batch: Sequence[ScoreRequest], /) -> tuple[list[Looks], Signals]:
-        """The windows of each request, and what the models make of all windows, in order."""
-        as_request = [request.surface in _AS_REQUEST for request in batch]
-        cut = self._tokenizer.windows(
-            [request.text for request in batch],
-            ["" if alone else request.prompt for request, alone in zip(batch, as_request, strict=True)],
-            as_request,
+        answers = [request.surface not in _AS_REQUEST for request in batch]
+        texts = [request.text for request in batch]
+        prompts = [request.prompt if answer else "" for request, answer in zip(batch, answers, strict=True)]
+        shown = self._tokenizer.windows(texts, prompts, [not answer for answer in answers])
+        # The prompt of an answer is looked at by itself as well; the same prompt only once.
+        asked = [prompt for prompt in dict.fromkeys(prompts) if prompt.strip()]
+        alone = self._tokenizer.windows(asked, [""] * len(asked), [True] * len(asked))
+        groups = list(zip(texts + asked, shown + alone, strict=True))
+        signals = self._model(
+            [window for _, windows in groups for window in windows],
+            [text[window.start : window.end] for text, windows in groups for window in windows],
         )
-        looks = [Looks(request, windows) for request, windows in zip(batch, cut, strict=True)]
-        windows = [window for look in looks for window in look.windows]
-        texts = [look.request.text[window.start : window.end] for look in looks for window in look.windows]
-        return looks, self._model(windows, texts)
+        ends = np.cumsum([len(windows) for _, windows in groups])[:-1]
+        logits, pooled = np.split(signals.logits, ends), np.split(signals.pooled, ends)
+        of_prompt = dict(zip(asked, logits[len(batch) :], strict=True))
+        return [
+            Looks(request, windows, columns(own, of_prompt.get(prompt)), view)
+            for request, windows, own, view, prompt in zip(
+                batch, shown, logits[: len(batch)], pooled[: len(batch)], prompts, strict=True
+            )
+        ]
 
-    def _assess(self, look: Looks, logits: NDArray[np.float32], pooled: NDArray[np.float32]) -> Assessment | Failure:
-        if not np.isfinite(logits).all():
+    def _assess(self, looks: Looks) -> Assessment | Failure:
+        if not np.isfinite(looks.found).all():
             return Failure("score", "invalid", "the model gave a value that is not finite", self.name)
-        if _unread(look):
+        if _unread(looks):
             return Failure("score", "uninspectable", "most of the text is in words the model does not know", self.name)
+        request = looks.request
         scores: dict[str, float] = {}
         spans: list[Span] = []
-        for category, questions in QUESTIONS[look.request.surface].items():
-            found = np.max([self._calibration.probability(question, logits) for question in questions], axis=0)
+        for category, questions in _QUESTIONS[request.surface].items():
+            asked = ["answer" if q == "response" and request.prompt.strip() else q for q in questions]
+            found = np.max([self._calibration.probability(question, looks.found) for question in asked], axis=0)
             worst = np.argsort(-found)[:_SPANS]
             scores[category] = float(found[worst[0]])
-            spans += [Span(look.windows[at].start, look.windows[at].end, category, float(found[at])) for at in worst]
+            spans += [Span(looks.windows[at].start, looks.windows[at].end, category, float(found[at])) for at in worst]
             if category is Category.HARM and scores[category] >= _SPEAKS:
-                scores |= self._finer(scores[category], pooled[worst[:1]])
+                scores |= self._finer(scores[category], looks.pooled[worst[:1]])
         spans.sort(key=lambda span: -span.score)
-        return Assessment(Scores(scores), tuple(spans), covered=len(look.request.text), looks=len(look.windows))
+        return Assessment(Scores(scores), tuple(spans), covered=len(request.text), looks=len(looks.windows))
 
     def _finer(self, harm: float, pooled: NDArray[np.float32]) -> dict[str, float]:
         shares = self._model.topics(pooled)[0]
         return {hazard: harm * min(1.0, float(share)) for hazard, share in zip(HAZARDS, shares, strict=True)}
 
 
-def _unread(look: Looks) -> bool:
-    unknown = sum(window.unknown for window in look.windows)
-    return unknown >= _FEWEST_LETTERS and unknown > _MOST_UNKNOWN * sum(map(str.isalpha, look.request.text))
+def _unread(looks: Looks) -> bool:
+    unknown = sum(window.unknown for window in looks.windows)
+    return unknown >= _FEWEST_LETTERS and unknown > _MOST_UNKNOWN * sum(map(str.isalpha, looks.request.text))

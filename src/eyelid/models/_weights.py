@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from eyelid.errors import WeightsError
@@ -35,7 +36,11 @@ def find_weights(folder: Path | None = None) -> Path:
     return folder
 
 
-def write_manifest(folder: Path) -> None:
-    """Pin the files of a finished run."""
-    manifest = {"version": VERSION, "sha256": {name: sha256(folder / name) for name in PARTS}}
+def write_manifest(folder: Path, *, held_out_sources: Sequence[str] = ()) -> None:
+    """Pin the files of a finished run, and say which sources it never saw."""
+    manifest = {
+        "version": VERSION,
+        "sha256": {name: sha256(folder / name) for name in PARTS},
+        "held_out_sources": sorted(held_out_sources),
+    }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

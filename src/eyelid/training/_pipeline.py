@@ -87,17 +87,20 @@ def calibrate(
     say("calibrating on queries and sources held apart")
     detector = EmbeddedDetector(folder, run, threads=threads)
     rules = load_recipe(recipe)
-    calibration, lines = calibrate_questions(detector, split(read_rows(data), rules), rules["priors"])
+    calibration, lines = calibrate_questions(detector, split(read_rows(data), rules), rules["calibrate"])
     _write(run / "calibration.json", calibration)
     _write(run / "calibration-report.json", lines)
-    write_manifest(run)
+    write_manifest(run, held_out_sources=sorted({line["source"] for line in lines if line["held_out"]}))
     return run
 
 
 def _start(out: Path) -> None:
     """What the models need to be loaded before categories and calibration are fitted."""
     width = 2 * 384
-    blank: dict[str, np.ndarray[Any, Any]] = {"weights": np.zeros((len(HAZARDS), width), np.float16), "bias": np.zeros(len(HAZARDS), np.float32)}
+    blank: dict[str, np.ndarray[Any, Any]] = {
+        "weights": np.zeros((len(HAZARDS), width), np.float16),
+        "bias": np.zeros(len(HAZARDS), np.float32),
+    }
     save_file(blank, out / "categories.safetensors")
     if not (out / "calibration.json").is_file():
         _write(out / "calibration.json", neutral())
