@@ -264,3 +264,6 @@ FINDERS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     backslash_escapes,
     morse,
 )
+
+#: The names that the finders give their edits.
+KINDS = frozenset("base64 base32 hex binary decimal percent quoted-printable entities escapes morse".split())

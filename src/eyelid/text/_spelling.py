@@ -117,7 +117,7 @@ def leet(text: str) -> Iterator[Edit]:
         return
     found = list(_unleet(text))
     yield from found
-    if not found:
+    if not found and known_share(text) < 0.5:
         # Leet put into rot13 makes no words in either order unless rot13 goes first.
         turned = list(_unleet(codecs.encode(text, "rot13")))
         if turned:

@@ -16,6 +16,7 @@ from typing import Literal
 from eyelid.text import _codes, _spelling
 from eyelid.text._canonical import canonicalise
 from eyelid.text._hidden import hidden_payloads
+from eyelid.text._lexicon import known_share
 from eyelid.text._origin import Edit, OffsetMap, rewrite
 from eyelid.text._structure import structure
 from eyelid.text._words import disguised
@@ -30,6 +31,7 @@ MAX_PAYLOADS = 6
 MAX_LAYERS = 4
 _MIN_PAYLOAD = 12
 _MOSTLY = 0.7
+_GAIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,12 @@ class _Search:
 
     def expand(self, view: View, depth: int) -> None:
         layers = _layers(_edits(view.text))
-        if (layers and depth == MAX_DEPTH) or len(layers) > MAX_LAYERS:
-            self.problems.add("depth")
         if depth == MAX_DEPTH:
+            if any(_unread(view.text, layer) for layer in layers):
+                self.problems.add("depth")
             return
+        if len(layers) > MAX_LAYERS:
+            self.problems.add("depth")
         for layer in layers[:MAX_LAYERS]:
             self.add_layer(view, layer, depth + 1)
 
@@ -173,6 +177,13 @@ class _Search:
 def _apply(view: View, edits: list[Edit]) -> View:
     text, origin = rewrite(view.text, edits, view.origin)
     return _canonical(replace(view, text=text, kind=_kind(view, edits), origin=origin))
+
+
+def _unread(text: str, layer: list[Edit]) -> bool:
+    """Whether the edits bring out something to read: what a code stands for, or most of the words."""
+    if any(edit.kind in _codes.KINDS and len(edit.text) >= _MIN_PAYLOAD for edit in layer):
+        return True
+    return known_share(rewrite(text, layer, None)[0]) >= known_share(text) + _GAIN
 
 
 def _edits(text: str) -> Iterable[Edit]:

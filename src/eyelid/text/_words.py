@@ -11,13 +11,16 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from eyelid.text._lexicon import lexicon
+from eyelid.text._lexicon import known_share, lexicon
 from eyelid.text._origin import Edit
+from eyelid.text._spelling import letter_look_alikes
 
 _WORD = re.compile(r"[A-Za-z]+")
 _GAP = 3  # words that are neither, between two that are meant
 _REACH = 6  # words that a stretch is extended by at most, on either side
 _EDGE = re.compile(r"[^\w\s]*")
+_MARKS = ".,;:!?'\"()[]{}<>*_~`“”‘’…–—-"
+_MARGIN = 0.1  # in the share of letters that are in words
 
 _UPRIGHT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890.,!?'\"_&()[]{}<>"
 _TURNED = "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz∀ᗺƆᗡƎℲ⅁HIſʞ˥WNOԀΌᴚS⊥∩ΛMX⅄ZƖᄅƐㄣϛ9ㄥ860˙'¡¿,„‾⅋)(][}{><"
@@ -25,12 +28,13 @@ _TURNED = "ɐqɔpǝɟƃɥᴉɾʞlɯuodbɹsʇnʌʍxʎz∀ᗺƆᗡƎℲ⅁HIſʞ˥
 _ALSO = {
     "ı": "i", "ᵷ": "g", "ɓ": "g", "ɡ": "g", "ҕ": "g", "ʃ": "l", "ן": "l", "˥": "L", "⅂": "L", "Γ": "L", "ꓶ": "L",
     "ɺ": "l", "ꞁ": "l", "ſ": "j", "ɿ": "r", "ᴎ": "n", "Ɐ": "A", "𐐒": "B", "ꓭ": "B", "Ǝ": "E", "∃": "E", "ꓱ": "E",
-    "Ⅎ": "F", "ꓞ": "F", "פ": "G", "⅁": "G", "ᴋ": "K", "Ʞ": "K", "ꓘ": "K", "⋊": "K", "ꓤ": "R", "ᴚ": "R", "ɹ": "R",
+    "Ⅎ": "F", "ꓞ": "F", "פ": "G", "⅁": "G", "ᴋ": "K", "Ʞ": "K", "ꓘ": "K", "⋊": "K", "ꓤ": "R",
     "Ʇ": "T", "┴": "T", "ꓕ": "T", "⊥": "T", "Ո": "U", "ꓵ": "U", "Ʌ": "V", "ꓥ": "V", "Λ": "V", "λ": "y", "⅄": "Y",
     "Ꙅ": "S", "ɔ": "c", "ʎ": "y", "ᴐ": "c", "ᴧ": "v", "ᴟ": "m", "Ɔ": "C", "ꓛ": "C", "ꓷ": "D", "p": "d", "ꓒ": "P",
     "Ό": "Q", "Ò": "Q", "ᄅ": "2", "Ⴁ": "2", "⇂": "1", "ː": ":", "⸮": "?", "؛": ";", "۔": ".", "`": ",", "ĸ": "k",
 }  # fmt: skip
-_FLIP = {ord(turned): upright for upright, turned in zip(_UPRIGHT, _TURNED, strict=True)} | {
+# Where a small and a capital letter turn into the same sign, the small one is meant.
+_FLIP = {ord(turned): upright for upright, turned in reversed(list(zip(_UPRIGHT, _TURNED, strict=True)))} | {
     ord(turned): upright for turned, upright in _ALSO.items()
 }
 _IS_TURNED = re.compile("[" + "".join(re.escape(chr(code)) for code in _FLIP if code > 0x7F) + "]")
@@ -85,35 +89,76 @@ _TURNED_WAYS = (_Disguise("upside-down", _upright, _upright, 3, 4), _Disguise("t
 
 def disguised(text: str) -> Iterator[Edit]:
     """Stretches in rot13, in mirror writing (whole or word by word), or upside down."""
+    found: list[_Found] = []
     words = [(match.start(), match.end(), match.group().lower()) for match in _WORD.finditer(text)]
     unknown = {word for _, _, word in words} - lexicon()
     if unknown:
         for disguise in _PLAIN:
             meant = {word for word in unknown if disguise.word(word) in lexicon()}
             if meant:
-                yield from _undo(text, words, meant, disguise)
+                found.extend(_undo(text, words, meant, disguise))
     if _IS_TURNED.search(text):
-        yield from _turned(text)
+        found.extend(_turned(text))
+    yield from _best(text, found)
 
 
-def _turned(text: str) -> Iterator[Edit]:
+def _turned(text: str) -> Iterator[_Found]:
     words = [(match.start(), match.end(), match.group()) for match in re.finditer(r"\S+", text)]
+    turned = {word for _, _, word in words if _IS_TURNED.search(word) and not _upright_already(word)}
     for disguise in _TURNED_WAYS:
-        meant = {
-            word
-            for word in {word for _, _, word in words if _IS_TURNED.search(word)}
-            if any(part in lexicon() for part in _WORD.findall(disguise.word(word).lower()))
-        }
-        yield from _undo(text, words, meant, disguise)
+        meant = {word for word in turned if _reads(disguise.word(word))}
+        if meant:
+            yield from _undo(text, words, meant, disguise)
+
+
+def _upright_already(word: str) -> bool:
+    """Whether look-alikes make it a word as it stands."""
+    plain = word.translate(letter_look_alikes()).strip(_MARKS)
+    return plain.isascii() and plain.lower() in lexicon()
+
+
+def _reads(plain: str) -> bool:
+    core = plain.strip(_MARKS)
+    return core.isascii() and any(part in lexicon() for part in _WORD.findall(core.lower()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An edit and the disguise that it undoes."""
+
+    edit: Edit
+    disguise: _Disguise
+
+
+def _best(text: str, found: list[_Found]) -> Iterator[Edit]:
+    """Without those whose place another disguise that was found there turns into more words."""
+    ranked = sorted(found, key=lambda one: (one.edit.start, -one.edit.end))
+    worse: set[int] = set()
+    for index, one in enumerate(ranked):
+        for further in range(index + 1, len(ranked)):
+            if ranked[further].edit.start >= one.edit.end:
+                break
+            if _beats(text, ranked[further], one):
+                worse.add(index)
+            elif _beats(text, one, ranked[further]):
+                worse.add(further)
+    yield from (one.edit for index, one in enumerate(ranked) if index not in worse)
+
+
+def _beats(text: str, better: _Found, worse: _Found) -> bool:
+    edit = worse.edit
+    return known_share(better.disguise.stretch(text[edit.start : edit.end])) > known_share(edit.text) + _MARGIN
 
 
 _Word = tuple[int, int, str]
 
 
-def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[Edit]:
+def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[_Found]:
     floor = 0
     for core_first, core_last in _stretches(words, meant, disguise):
-        first, last = _extend(words, core_first, core_last, floor, disguise)
+        if core_last < floor:  # the stretch before reached over it
+            continue
+        first, last = _extend(words, max(core_first, floor), core_last, floor, disguise)
         floor = last + 1
         start, end = words[first][0], words[last][1]
         if disguise.kind != "rot13":  # a mirrored sentence starts with its full stop
@@ -121,7 +166,7 @@ def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -
             after = _EDGE.match(text, end, end + 8)
             start -= len(before.group()) if before else 0
             end = after.end() if after else end
-        yield Edit(start, end, disguise.stretch(text[start:end]), disguise.kind, payload=True)
+        yield _Found(Edit(start, end, disguise.stretch(text[start:end]), disguise.kind, payload=True), disguise)
 
 
 def _stretches(words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[tuple[int, int]]:
@@ -167,4 +212,4 @@ def _extend(words: list[_Word], first: int, last: int, floor: int, disguise: _Di
         first -= 1
     while last < highest and could_be(last + 1):
         last += 1
-    return max(first, floor), last
+    return first, last
