@@ -1,5 +1,7 @@
 """Windows of tokens: everything is seen, nothing is cut off by a tokenizer."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ def test_windows_cover_every_character(text: str, prompt: str) -> None:
 def test_neighbours_overlap(tokenizer: WindowTokenizer) -> None:
     (windows,) = tokenizer.windows(["word " * 100], [""], [False])
     assert len(windows) > 3
-    assert all(later.start < earlier.end for earlier, later in zip(windows, windows[1:], strict=False))
+    assert all(later.start < earlier.end for earlier, later in pairwise(windows))
 
 
 def test_a_long_prompt_keeps_start_and_end(tokenizer: WindowTokenizer) -> None:

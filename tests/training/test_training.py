@@ -26,9 +26,9 @@ def rows(task: str, count: int) -> list[dict[str, Any]]:
                 "id": f"{task}-{number}",
                 "source": f"{'held' if number % 5 == 0 else 'made'}_{task}",
                 "query": text if task == "prompts" else f"Tell me {number} about it.",
-                "response": None if task == "prompts" else text * (40 if number == 3 else 1),
+                "response": None if task == "prompts" else text * (40 if number == 3 else 6),
                 "label": label,
-                "category": "theft" if label else None,
+                "category": ("theft", "privacy", "hate")[number // 2 % 3] if label else None,
                 "noisy": False,
             }
         )
@@ -41,7 +41,7 @@ def data(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("responses", "prompts", "texts", "injection"):
         with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows(name, 120))
+            file.writelines(json.dumps(row) + "\n" for row in rows(name, 80))
     return folder
 
 
@@ -106,7 +106,7 @@ def test_missing_data_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_bad_line_is_named_and_not_quoted(data: Path) -> None:
     with gzip.open(data / "texts.jsonl.gz", "at", encoding="utf-8") as file:
         file.write('{"label": 7, "response": "canary-4711"}\n')
-    with pytest.raises(ConfigurationError, match=r"texts\.jsonl\.gz:121") as caught:
+    with pytest.raises(ConfigurationError, match=r"texts\.jsonl\.gz:81") as caught:
         read_rows(data)
     assert "canary" not in str(caught.value)
 

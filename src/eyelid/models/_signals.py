@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class SignalModel:
         self._topics = load_arrays(weights / "categories.safetensors")
         arrays = load_arrays(weights / "linear.safetensors")
         self._linear = LinearModel(arrays["weights"], arrays["bias"])
-        self._pool = ThreadPoolExecutor(threads, "eyelid-forward", initializer=torch.set_num_threads, initargs=(1,))
+        self._threads, self._pid = threads, -1
 
     def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> Signals:
         """Look at every window.
@@ -89,9 +90,17 @@ class SignalModel:
             pooled[part], logits[part, :_HEADS] = self._encode([windows[at] for at in part])
             logits[part, _HEADS:] = self._linear.logits([texts[at] for at in part])
 
-        for _ in self._pool.map(work, list(_parts(windows))):
+        for _ in self._present().map(work, list(_parts(windows))):
             pass
         return Signals(logits, pooled)
+
+    def _present(self) -> ThreadPoolExecutor:
+        if self._pid != os.getpid():  # threads do not survive a fork
+            self._pool = ThreadPoolExecutor(
+                self._threads, "eyelid-forward", initializer=torch.set_num_threads, initargs=(1,)
+            )
+            self._pid = os.getpid()
+        return self._pool
 
     def topics(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Which hazard, if any harm: softmax over `HAZARDS`, shape [windows, hazards]."""

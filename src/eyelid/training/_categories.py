@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyelid._optional import require
+from eyelid.errors import ConfigurationError
 from eyelid.models import HAZARDS, SignalModel, Window, WindowTokenizer
 from eyelid.taxonomy import Category
 
@@ -62,6 +63,8 @@ def train_categories(
     from sklearn.preprocessing import StandardScaler
 
     labelled = [(row["query"], hazard) for row in rows if row["label"] and (hazard := hazard_of(row.get("category")))]
+    if len({hazard for _, hazard in labelled}) < 3:
+        raise ConfigurationError("the harmful requests name fewer than three hazards; see docs/training.md")
     texts = [text for text, _ in labelled]
     labels = np.array([HAZARDS.index(hazard) for _, hazard in labelled])
     pooled = {shown: _pooled(model, tokenizer, texts, as_request=shown) for shown in (True, False)}
