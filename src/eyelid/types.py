@@ -68,7 +68,9 @@ class Image:
 
     def __post_init__(self) -> None:
         if not isinstance(self.data, bytes):
-            raise InputError(f"Image takes encoded bytes, not {type(self.data).__name__}; strings are never paths or URLs")
+            raise InputError(
+                f"Image takes encoded bytes, not {type(self.data).__name__}; strings are never paths or URLs"
+            )
 
     @property
     def sha256(self) -> str:
@@ -84,7 +86,9 @@ class Image:
         """
         head, comma, payload = url.partition(",")
         if not comma or not head.lower().startswith("data:image/") or not head.lower().endswith(";base64"):
-            raise ImageError("only base64 data URLs of images are read; fetch the image yourself and pass bytes", code="url")
+            raise ImageError(
+                "only base64 data URLs of images are read; fetch the image yourself and pass bytes", code="url"
+            )
         if len(payload) > MAX_IMAGE_BYTES * 4 // 3 + 4:
             raise ImageError(f"the image is larger than {MAX_IMAGE_BYTES} bytes", code="bytes")
         try:
