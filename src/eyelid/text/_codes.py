@@ -265,5 +265,6 @@ FINDERS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     morse,
 )
 
+_KINDS = "base64 base32 hex binary decimal percent quoted-printable entities escapes morse"
 #: The names that the finders give their edits.
-KINDS = frozenset("base64 base32 hex binary decimal percent quoted-printable entities escapes morse".split())
+KINDS = frozenset(_KINDS.split())

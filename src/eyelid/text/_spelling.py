@@ -6,7 +6,7 @@ import codecs
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import islice, product
 
@@ -31,10 +31,15 @@ def look_alikes() -> dict[int, str]:
     return table
 
 
+# Not in the standard's table: it leads to other letters, or NFKC makes them of ones that are.
+_ALSO = dict(zip("ςκηωεμΣкмнвпт", "cknweuEkmhbnt", strict=True))
+
+
 @cache
 def letter_look_alikes() -> dict[int, str]:
-    """The part of the table that leads to ASCII letters and digits."""
-    return {code: plain for code, plain in look_alikes().items() if plain.isascii() and plain.isalnum()}
+    """The part of the table that leads to ASCII letters and digits, and what the table lacks."""
+    table = {code: plain for code, plain in look_alikes().items() if plain.isascii() and plain.isalnum()}
+    return {ord(char): plain for char, plain in _ALSO.items()} | table
 
 
 _TOKEN = re.compile(r"(?:\w|[^\x00-\x7f\s])+")
@@ -128,13 +133,12 @@ def leet(text: str) -> Iterator[Edit]:
 
 def _unleet(text: str) -> Iterator[Edit]:
     tokens = [match for match in _LEET_TOKEN.finditer(text) if not match.group().isalpha()]
-    readings = [_reading(text, match) for match in tokens]
-    weights = [_weight(match.group(), plain) for match, plain in zip(tokens, readings, strict=True)]
+    weights = [0 if _NUMBER_AND_UNIT.match(match.group()) else _weight(text, match) for match in tokens]
     for group in _near(tokens, [index for index, weight in enumerate(weights) if weight > 0]):
         if sum(weights[index] for index in group) < 4:
             continue
         for index in _with_neighbours(tokens, group[0], group[-1]):
-            plain = readings[index]
+            plain = _reading(text, tokens[index])
             if plain is not None and plain != tokens[index].group().lower():
                 yield Edit(tokens[index].start(), tokens[index].end(), plain, "leet")
 
@@ -169,6 +173,11 @@ def _reading(text: str, match: re.Match[str]) -> str | None:
         return None
     if (match.start() and _CODE_NEIGHBOUR.match(text, match.start() - 1)) or _CODE_NEIGHBOUR.match(text, match.end()):
         return None
+    return _unleet_word(token)
+
+
+@lru_cache(4096)
+def _unleet_word(token: str) -> str | None:
     tail = len(token) - len(token.rstrip("!|+"))
     head = len(token) - len(token.lstrip("|"))
     body = token[head : len(token) - tail]
@@ -186,9 +195,10 @@ def _rot13_word(token: str) -> str | None:
     return plain if len(plain) >= 2 and codecs.encode(plain, "rot13") in lexicon() else None
 
 
-def _weight(token: str, plain: str | None) -> int:
+def _weight(text: str, match: re.Match[str]) -> int:
     """How much a token speaks for leet: its letters if they make a word of a spelling that has no other use."""
-    if plain is None or _NUMBER_AND_UNIT.match(token):
+    token, plain = match.group(), _reading(text, match)
+    if plain is None:
         return 0
     word = "".join(_WORDS.findall(plain))
     if word not in lexicon() and (len(word) < 4 or codecs.encode(word, "rot13") not in lexicon()):

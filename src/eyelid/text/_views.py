@@ -17,6 +17,7 @@ from eyelid.text import _codes, _spelling
 from eyelid.text._canonical import canonicalise
 from eyelid.text._hidden import hidden_payloads
 from eyelid.text._lexicon import known_share
+from eyelid.text._order import in_order
 from eyelid.text._origin import Edit, OffsetMap, rewrite
 from eyelid.text._structure import structure
 from eyelid.text._words import disguised
@@ -150,7 +151,7 @@ class _Search:
     def expand(self, view: View, depth: int) -> None:
         layers = _layers(_edits(view.text))
         if depth == MAX_DEPTH:
-            if any(_unread(view.text, layer) for layer in layers):
+            if any(_unread(view, layer) for layer in layers):
                 self.problems.add("depth")
             return
         if len(layers) > MAX_LAYERS:
@@ -179,16 +180,19 @@ def _apply(view: View, edits: list[Edit]) -> View:
     return _canonical(replace(view, text=text, kind=_kind(view, edits), origin=origin))
 
 
-def _unread(text: str, layer: list[Edit]) -> bool:
+def _unread(view: View, layer: list[Edit]) -> bool:
     """Whether the edits bring out something to read: what a code stands for, or most of the words."""
     if any(edit.kind in _codes.KINDS and len(edit.text) >= _MIN_PAYLOAD for edit in layer):
         return True
-    return known_share(rewrite(text, layer, None)[0]) >= known_share(text) + _GAIN
+    undone = set(view.kind.split("+"))
+    if undone.isdisjoint(_codes.KINDS):  # what one disguise left, found again
+        layer = [edit for edit in layer if edit.kind not in undone]
+    return known_share(rewrite(view.text, layer, None)[0]) >= known_share(view.text) + _GAIN
 
 
-def _edits(text: str) -> Iterable[Edit]:
+def _edits(text: str) -> list[Edit]:
     finders = (*_spelling.FINDERS, disguised, *_codes.FINDERS)
-    return chain.from_iterable(finder(text) for finder in finders)
+    return in_order(text, chain.from_iterable(finder(text) for finder in finders))
 
 
 def _layers(edits: Iterable[Edit]) -> list[list[Edit]]:
