@@ -40,9 +40,17 @@ def test_an_exchange_takes_strings_and_images_only() -> None:
     for wrong in ({"prompt": None}, {"response": b"bytes"}, {"images": ("http://example.org/a.png",)}):
         with pytest.raises(InputError):
             Exchange(**wrong)
-    with pytest.raises(ValueError, match="outptu"):
+    for wrong in ({"history": "one turn"}, {"history": (b"bytes",)}, {"images": Image(PNG)}, {"images": None}):
+        with pytest.raises(InputError):
+            Exchange(**wrong)
+    with pytest.raises(InputError, match="one of input, output"):
         Exchange(surface="outptu")
     assert Exchange(images=[Image(PNG)]).images == (Image(PNG),)
+
+
+def test_images_given_one_by_one_are_not_lost() -> None:
+    assert Exchange(images=(image for image in [Image(PNG)])).images == (Image(PNG),)
+    assert Exchange(history=(turn for turn in ["earlier"])).history == ("earlier",)
 
 
 def test_an_image_is_bytes_and_never_a_path_or_a_url() -> None:
@@ -54,6 +62,13 @@ def test_an_image_is_bytes_and_never_a_path_or_a_url() -> None:
         Image.from_data_url("data:image/png;base64,@@@")
     url = "data:image/png;base64," + base64.b64encode(PNG).decode()
     assert Image.from_data_url(url) == Image(PNG)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "a" * 5000, "round", "missing"])
+def test_a_name_that_cannot_be_read_is_an_image_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(ImageError):
+        Image.from_path(Path(name), root=tmp_path)
 
 
 def test_a_file_is_read_only_below_its_root(tmp_path: Path) -> None:

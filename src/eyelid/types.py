@@ -9,11 +9,12 @@ import base64
 import binascii
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from eyelid.errors import ImageError, InputError
 from eyelid.taxonomy import Category
@@ -101,22 +102,27 @@ class Image:
         """Read a regular file below `root`; symbolic links that lead outside are refused.
 
         Raises:
-            ImageError: outside `root`, not a regular file, or too large.
+            ImageError: outside `root`, not a regular file, unreadable, or too large.
         """
         if not isinstance(path, Path):
             raise InputError("from_path takes a pathlib.Path; strings are never paths")
-        base = root.resolve()
-        file = (base / path).resolve()
-        if not file.is_relative_to(base):
-            raise ImageError("the image lies outside the allowed root", code="path")
-        if not file.is_file():
-            raise ImageError("the image is not a regular file", code="path")
-        if file.stat().st_size > MAX_IMAGE_BYTES:
-            raise ImageError(f"the image is larger than {MAX_IMAGE_BYTES} bytes", code="bytes")
         try:
-            return cls(file.read_bytes())
-        except OSError as error:
+            return cls(_bytes_below(root.resolve(), path))
+        except ImageError:
+            raise
+        except (OSError, RuntimeError, ValueError) as error:  # a name that is no path, links that go round
             raise ImageError("the image file could not be read", code="path") from error
+
+
+def _bytes_below(base: Path, path: Path) -> bytes:
+    file = (base / path).resolve()
+    if not file.is_relative_to(base):
+        raise ImageError("the image lies outside the allowed root", code="path")
+    if not file.is_file():
+        raise ImageError("the image is not a regular file", code="path")
+    if file.stat().st_size > MAX_IMAGE_BYTES:
+        raise ImageError(f"the image is larger than {MAX_IMAGE_BYTES} bytes", code="bytes")
+    return file.read_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,9 @@ class Exchange:
         images: on `INPUT` the user's, on `TOOL_RESULT`, `OUTPUT` and `RETRIEVED` what came with the response.
         history: earlier turns, oldest first; context only.
         surface: where it stands.
+
+    Raises:
+        InputError: a part is of another type, or the surface is unknown.
     """
 
     prompt: str = field(default="", repr=False)
@@ -168,15 +177,27 @@ class Exchange:
         for name in ("prompt", "response"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name} must be a string, not {type(getattr(self, name)).__name__}")
+        # Taken over before they are looked at: an iterator would be empty afterwards.
+        object.__setattr__(self, "images", _several("images", self.images))
+        object.__setattr__(self, "history", _several("history", self.history))
         if not all(isinstance(image, Image) for image in self.images):
             raise InputError("images must be eyelid.Image objects; strings are never paths or URLs")
-        object.__setattr__(self, "images", tuple(self.images))
+        if not all(isinstance(turn, str) for turn in self.history):
+            raise InputError("history must hold strings, one for each turn")
+        if self.surface not in tuple(Surface):
+            raise InputError(f"the surface must be one of {', '.join(Surface)}")
         object.__setattr__(self, "surface", Surface(self.surface))
 
     @property
     def text(self) -> str:
         """The text that is checked and, if allowed, passed on."""
         return self.prompt if self.surface is Surface.INPUT else self.response
+
+
+def _several(name: str, values: Iterable[Any]) -> tuple[Any, ...]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InputError(f"{name} must be a list or a tuple, not {type(values).__name__}")
+    return tuple(values)
 
 
 class Scores(Mapping[str, float]):
@@ -251,7 +272,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much was in fact looked at. `ALLOW` is impossible while `complete` is false.
+    """How much was in fact looked at. What is not `complete` is allowed only where a policy says so by name.
 
     Characters are those of the original text; pixels those of the decoded frames; blocks are the parts of
     the exchange (the text and each image).
