@@ -12,7 +12,9 @@ _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, 65533))
 _UNLEET = str.maketrans("01345780@$!", "oieastboasi")
 _LETTERS = re.compile(r"[^\W\d_]")
 _OPAQUE = re.compile(r"[A-Za-z0-9+/=_%\\.:,; \n-]+\Z")
+_CLEAN = re.compile(r"[\t\n\r -~]+\Z")
 _SHORT = 12
+_CODE = 24
 
 
 def readable(data: bytes) -> str | None:
@@ -56,5 +58,8 @@ def judge(text: str, *, strict: bool = False) -> Judgement:
     if len(text) < 8:
         return "noise"
     if not strict and len(text) >= _SHORT and letters * 2 >= len(text) and " " in text:
+        return "text"
+    # A program: few words, many marks, and nothing that could not be typed.
+    if len(text) >= _CODE and letters * 3 >= len(text) and " " in text and _CLEAN.match(text) and sense(text) >= 0.2:
         return "text"
     return "opaque" if _OPAQUE.match(text) else "noise"

@@ -11,6 +11,7 @@ _WORD = re.compile(r"[a-z]+")
 #: Letters that `segment` takes at most; longer runs stay as they are.
 MAX_GLUED = 4000
 _LONGEST = 20
+_NEVER = float("inf")
 
 
 @cache
@@ -58,14 +59,17 @@ def segment(letters: str) -> str | None:
     if not 0 < len(letters) <= MAX_GLUED:
         return None
     costs = _costs()
-    best = [0.0] + [float("inf")] * len(letters)
+    best = [0.0] + [_NEVER] * len(letters)
     back = [0] * (len(letters) + 1)
-    for end in range(1, len(letters) + 1):
-        for start in range(max(0, end - _LONGEST), end):
-            cost = best[start] + costs.get(letters[start:end], float("inf"))
+    for start in range(len(letters)):
+        here = best[start]
+        if here == _NEVER:
+            continue
+        for end in range(start + 1, min(start + _LONGEST, len(letters)) + 1):
+            cost = here + costs.get(letters[start:end], _NEVER)
             if cost < best[end]:
                 best[end], back[end] = cost, start
-    if best[-1] == float("inf"):
+    if best[-1] == _NEVER:
         return None
     words: list[str] = []
     end = len(letters)

@@ -181,7 +181,8 @@ def _unleet_word(token: str) -> str | None:
     tail = len(token) - len(token.rstrip("!|+"))
     head = len(token) - len(token.lstrip("|"))
     body = token[head : len(token) - tail]
-    for candidate, before, after in ((token, "", ""), (body, token[:head], token[len(token) - tail :])):
+    spellings = [(token, "", "")] + ([(body, token[:head], token[len(token) - tail :])] if body != token else [])
+    for candidate, before, after in spellings:
         word = _word_among(candidate, _LEET) or _rot13_word(candidate)
         if word is not None:
             return before + word + after
