@@ -66,6 +66,20 @@ def test_the_prompt_is_context_except_on_the_input_surface() -> None:
     assert [request.prompt for request in detector.log.batches[0]] == ["last"]
 
 
+def test_an_empty_answer_is_not_taken_for_a_request() -> None:
+    outcome = guard().check(prompt="What is in the kettle?", response="")
+    assert (outcome.text, outcome.allowed) == ("", True)
+    assert guard().check(prompt="What is in the kettle?").text == "What is in the kettle?"
+
+
+def test_content_of_the_wrong_kind_is_an_input_error() -> None:
+    for wrong in ({"surface": "tool-result"}, {"response": None}, {"images": Image(b"one")}, {"history": "one turn"}):
+        with pytest.raises(InputError):
+            guard().check(**{"prompt": "tea", **wrong})
+    with pytest.raises(InputError, match="one of input, output"):
+        guard().stream(["tea"], surface="tool-result")
+
+
 def test_the_refusal_fits_the_category() -> None:
     detector = FakeDetector({"rope": 0.9}, finer={"rope": Category.SELF_HARM})
     outcome = Guard([detector]).check(response="rope")

@@ -219,11 +219,20 @@ def test_closing_early_closes_the_source_and_is_a_failed_look() -> None:
     assert list(stream) == []
 
 
-def test_a_chunk_that_is_no_string_is_refused() -> None:
-    stream = guard().stream(["hello", b"bytes"])
-    with pytest.raises(InputError, match="bytes"):
+@pytest.mark.parametrize("chunk", [b"bytes", None])
+def test_a_chunk_that_is_no_string_is_refused(chunk: object) -> None:
+    stream = guard().stream(["hello", chunk, "more"])
+    with pytest.raises(InputError, match=type(chunk).__name__):
         list(stream)
     assert stream.outcome.status is Status.FAILED
+
+    async def drain() -> Status:
+        twin = guard().astream(["hello", chunk, "more"])
+        with pytest.raises(InputError):
+            await anext(twin)
+        return twin.outcome.status
+
+    assert asyncio.run(drain()) is Status.FAILED
 
 
 def test_raise_raises_at_the_end_instead_of_a_notice() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from concurrent.futures import Future
 from types import TracebackType
+from typing import Final
 
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.guard._case import Case
@@ -18,6 +19,15 @@ from eyelid.guard._workers import Workers
 from eyelid.policy import Policy, known
 from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
 from eyelid.types import Exchange, Image, Outcome, Surface
+
+
+class _NoResponse(str):
+    """A response that was not given, as against an empty one."""
+
+    __slots__ = ()
+
+
+NO_RESPONSE: Final = _NoResponse()
 
 
 class Guard:
@@ -67,7 +77,7 @@ class Guard:
         exchange: Exchange | None = None,
         *,
         prompt: str = "",
-        response: str = "",
+        response: str = NO_RESPONSE,
         images: Sequence[Image] = (),
         history: Sequence[str] = (),
         surface: Surface | str | None = None,
@@ -77,16 +87,16 @@ class Guard:
         Args:
             exchange: what to look at; instead of all the others.
             prompt: the request. On the surface "input" it is what is looked at; elsewhere it is context.
-            response: the answer, the tool's arguments or result, or the retrieved text.
+            response: the answer, the tool's arguments or result, or the retrieved text; an empty one is one too.
             images: what came with it.
             history: earlier turns, oldest first.
-            surface: where it stands; if left out, "output" where there is a response and "input" where not.
+            surface: where it stands; if left out, "output" where a response is given and "input" where not.
 
         Returns:
             What may be passed on, and why. A failure is never an exception but an outcome.
 
         Raises:
-            InputError: the content is not of the right types.
+            InputError: the content is not of the right types, or the surface is unknown.
             HarmfulContentError: flagged under the strategy "raise".
             UninspectedError: a look failed under the strategy "raise".
         """
@@ -98,7 +108,7 @@ class Guard:
         exchange: Exchange | None = None,
         *,
         prompt: str = "",
-        response: str = "",
+        response: str = NO_RESPONSE,
         images: Sequence[Image] = (),
         history: Sequence[str] = (),
         surface: Surface | str | None = None,
@@ -183,7 +193,7 @@ class Guard:
 
     def _release(self, prompt: str, images: Sequence[Image], surface: Surface | str, mode: Mode) -> Release:
         known("mode", mode, MODES)
-        return Release(self._case(Exchange(prompt, images=tuple(images), surface=Surface(surface))), mode)
+        return Release(self._case(_exchange(None, prompt, NO_RESPONSE, images, (), surface)), mode)
 
     def _submit(self, effect: Effect) -> Future[Answer]:
         return self._workers.submit(
@@ -202,8 +212,8 @@ def _exchange(
     surface: Surface | str | None,
 ) -> Exchange:
     if exchange is None:
-        place = surface or (Surface.OUTPUT if response else Surface.INPUT)
-        return Exchange(prompt, response, tuple(images), tuple(history), Surface(place))
+        place = surface or (Surface.INPUT if response is NO_RESPONSE else Surface.OUTPUT)
+        return Exchange(prompt, response, images, history, place)  # type: ignore[arg-type]  # it takes them over
     if prompt or response or images or history or surface:
         raise InputError("give an exchange or its parts, not both")
     return exchange

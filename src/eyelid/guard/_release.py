@@ -29,9 +29,12 @@ STRIDE = 32
 CONTEXT = 640
 
 
+END: Final = object()
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Asks for the next chunk; answered with it, or with `None` at the end."""
+    """Asks for the next chunk; answered with it, or with `END`, which no source can give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Release:
     def _take(self) -> Generator[Want, Any, bool]:
         """Whether there is more: false at the end, and once the text is longer than is ever looked at."""
         chunk = yield Pull()
-        if chunk is None:
+        if chunk is END:
             return False
         if not isinstance(chunk, str):
             raise InputError(f"a stream takes strings, not {type(chunk).__name__}")

@@ -10,7 +10,7 @@ from typing import Any
 from eyelid.errors import EyelidError
 from eyelid.guard._drivers import Submit
 from eyelid.guard._flow import settle
-from eyelid.guard._release import Emit, Pull, Release, Want
+from eyelid.guard._release import END, Emit, Pull, Release, Want
 from eyelid.types import Outcome
 
 
@@ -71,7 +71,7 @@ class GuardedStream(_Stream, Iterator[str]):
                     case Emit(text):
                         return text
                     case Pull():
-                        self._answer = next(self._source, None)
+                        self._answer = next(self._source, END)
                     case effects:
                         self._answer = [future.result() for future in [self._submit(effect) for effect in effects]]
         except BaseException as error:
@@ -120,10 +120,10 @@ class AsyncGuardedStream(_Stream, AsyncIterator[str]):
         await self.aclose()
         raise StopAsyncIteration
 
-    async def _pull(self) -> str | None:
+    async def _pull(self) -> object:
         if isinstance(self._source, AsyncIterator):
-            return await anext(self._source, None)
-        return next(self._source, None)
+            return await anext(self._source, END)
+        return next(self._source, END)
 
     async def aclose(self) -> None:
         """As `GuardedStream.close`."""
