@@ -48,7 +48,7 @@ class Deadlines:
     """How long a role may take, in seconds, on a monotonic clock.
 
     Args:
-        text: scoring or normalising; for each started 10,000 characters.
+        text: scoring or normalising; for each started 10,000 characters, those of the request included.
         image: decoding or reading; for each image.
         rewrite: rewriting; for each started 10,000 characters.
     """
@@ -106,7 +106,8 @@ class Policy:
         surfaces: the rules of each surface; all five are needed.
         refusals: category, "default" or "failed" → the text that replaces stopped content.
         deadlines: how long the roles may take.
-        max_characters: the longest text looked at; a longer one is a failed look, never cut.
+        max_characters: the longest text looked at, and the longest request beside it; a longer one is a failed
+            look, never cut.
         enforce: false to look at everything and stop nothing.
         return_images: whether an allowed `Outcome` holds the canonical PNG of each image.
         name: for people.

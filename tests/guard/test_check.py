@@ -135,6 +135,16 @@ def test_a_text_beyond_the_limit_is_not_looked_at_and_not_cut() -> None:
     assert Guard([detector], policy=policy).check(response="x" * 10).allowed
 
 
+def test_a_request_beyond_the_limit_is_a_failed_look_at_its_answer() -> None:
+    detector = FakeDetector()
+    guard = Guard([detector], policy=Policy.from_mapping({"max_characters": 10}))
+    for context in ({"prompt": "x" * 11}, {"history": ["x" * 11]}):
+        outcome = guard.check(response="tea", **context)
+        assert ([failure.code for failure in outcome.failures], outcome.allowed) == (["limit"], False)
+    assert detector.log.sizes == []
+    assert guard.check(response="tea", prompt="x" * 10).allowed
+
+
 def test_partial_coverage_is_a_failed_look_with_the_share_that_was_seen() -> None:
     outcome = Guard([FakeDetector(), FaultyDetector(Fault.PARTIAL)]).check(response="0123456789")
     assert "coverage" in {failure.code for failure in outcome.failures}

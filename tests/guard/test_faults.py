@@ -27,8 +27,12 @@ SOON = Policy.from_mapping({"deadlines": {"text": 0.05, "image": 0.05, "rewrite"
 ways = pytest.mark.parametrize("way", WAYS)
 
 
-def policy_for(fault: Fault) -> Policy:
-    return SOON if fault is Fault.HANGS else Policy.preset()
+#: Where the roles that do not hang have to come to an end, also on a busy machine.
+LATER = Policy.from_mapping({"deadlines": {"text": 0.5, "rewrite": 0.05}})
+
+
+def policy_for(fault: Fault, hanging: Policy = SOON) -> Policy:
+    return hanging if fault is Fault.HANGS else Policy.preset()
 
 
 def assert_failed_look(outcome: Outcome, text: str) -> None:
@@ -52,7 +56,7 @@ def test_a_faulty_detector_stops_the_text(fault: Fault, way: str) -> None:
 @pytest.mark.parametrize("fault", FaultyDetector.faults())
 def test_a_faulty_detector_stops_a_text_that_another_flags(fault: Fault, way: str) -> None:
     detector = FaultyDetector(fault)
-    parts = {"detoxifier": FakeDetoxifier({"bomb": "cake"}), "policy": policy_for(fault)}
+    parts = {"detoxifier": FakeDetoxifier({"bomb": "cake"}), "policy": policy_for(fault, LATER)}
     with Guard([FakeDetector({"bomb": 0.9}), detector], **parts) as guard:
         outcome = WAYS[way](guard, on(Surface.OUTPUT, HARMFUL))
     detector.release()
@@ -85,7 +89,7 @@ def test_a_faulty_decoder_stops_text_and_image(fault: Fault, way: str) -> None:
 @pytest.mark.parametrize("fault", FaultyDetoxifier.faults())
 def test_a_faulty_detoxifier_leads_to_a_refusal(fault: Fault, way: str) -> None:
     detoxifier = FaultyDetoxifier(fault)
-    with Guard([FakeDetector({"bomb": 0.9})], policy=policy_for(fault), detoxifier=detoxifier) as guard:
+    with Guard([FakeDetector({"bomb": 0.9})], policy=policy_for(fault, LATER), detoxifier=detoxifier) as guard:
         for surface in (Surface.OUTPUT, Surface.TOOL_RESULT, Surface.RETRIEVED):
             outcome = WAYS[way](guard, on(surface, HARMFUL))
             assert (outcome.verdict.action, outcome.status) == (Action.BLOCK, Status.FLAGGED)
@@ -97,7 +101,7 @@ def test_a_faulty_detoxifier_leads_to_a_refusal(fault: Fault, way: str) -> None:
 @pytest.mark.parametrize("fault", FaultyDetector.faults())
 def test_a_detector_that_fails_only_on_the_rewrite_leads_to_a_refusal(fault: Fault) -> None:
     detector = FaultyDetector(fault, poison="cake")
-    parts = {"detoxifier": FakeDetoxifier({"bomb": "cake"}), "policy": policy_for(fault)}
+    parts = {"detoxifier": FakeDetoxifier({"bomb": "cake"}), "policy": policy_for(fault, LATER)}
     with Guard([FakeDetector({"bomb": 0.9}), detector], **parts) as guard:
         outcome = guard.check(response=HARMFUL)
     detector.release()

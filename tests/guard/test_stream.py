@@ -72,20 +72,20 @@ def text_of(rng: random.Random) -> str:
 def test_the_verdict_and_the_pieces_do_not_depend_on_the_cuts() -> None:
     rng = random.Random(2)
     released = stopped = 0
-    for _ in range(200):
+    for _ in range(40):
         text = text_of(rng)
         one = Remembering()
         whole = one.check(response=text)
         seen = set()
-        for _ in range(20):
+        for _ in range(8):
             stream = one.stream(pieces(text, rng))
             seen.add(tuple(stream))
             assert (stream.outcome.verdict, stream.outcome.status) == (whole.verdict, whole.status)
         assert len(seen) == 1
         released += len(seen.pop()) > 1
         stopped += not whole.allowed
-    assert released > 50
-    assert stopped > 50
+    assert released > 10
+    assert stopped > 10
 
 
 @settings(max_examples=30, deadline=None)

@@ -71,12 +71,10 @@ class _Look:
 def inspect(case: Case) -> Flow[Findings]:
     """Look at the text and the images of an exchange; every detector sees every view."""
     earlier = len(case.asking.failures)
-    length, most = len(case.exchange.text), case.policy.max_characters
-    if length > most:
-        case.asking.failures.append(
-            Failure("text", "limit", f"{length} characters; the policy looks at {most} at most")
-        )
-        return Findings(Scores(), Scores(), _coverage(case), tuple(case.asking.failures[earlier:]))
+    too_long = _too_long(case)
+    if too_long:
+        case.asking.failures.append(too_long)
+        return Findings(Scores(), Scores(), _coverage(case), (too_long,))
     pictures = yield from look_at(case)
     parts = passages(case, [picture.text for picture in pictures])
     (made,) = yield from case.asking.ask(Effect(Stage.TEXT, tuple(part.text for part in parts)))
@@ -91,6 +89,14 @@ def inspect(case: Case) -> Flow[Findings]:
         frames=tuple(picture.decoded.frames[0] for picture in pictures if picture.decoded),
         image_texts=tuple(picture.text for picture in pictures),
     )
+
+
+def _too_long(case: Case) -> Failure | None:
+    most = case.policy.max_characters
+    for what, text in (("the text", case.exchange.text), ("the request it answers", case.context)):
+        if len(text) > most:
+            return Failure("text", "limit", f"{what} has {len(text)} characters; the policy looks at {most} at most")
+    return None
 
 
 def _looks(parts: Sequence[Passage], made: Sequence[Views | Failure]) -> list[_Look]:

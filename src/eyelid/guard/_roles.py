@@ -81,6 +81,7 @@ class Roles:
 
 def _lots(effect: Effect) -> int:
     characters = sum(len(item if isinstance(item, str) else item.text) for item in effect.items)
+    characters += sum(map(len, {getattr(item, "prompt", "") for item in effect.items}))
     return max(1, math.ceil(characters / _CHARACTERS_PER_DEADLINE))
 
 
