@@ -63,6 +63,7 @@ def test_for_people(run: Any) -> None:
     [
         ((), "nothing to check"),
         (("--prompt", "x", "--surface", "output"), "--response"),
+        (("--prompt", "the request is not the answer", "--response", ""), "--response"),
         (("--prompt", "-", "--response", "-"), "only one"),
         (("--response", "x", "--policy", "strickt"), "strict"),
         (("--response", "x", "--policy", "no/such.toml"), "such.toml"),

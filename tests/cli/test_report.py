@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,34 @@ def test_what_is_no_scan_is_refused(run: Any, tmp_path: Path, line: str) -> None
     done = run("report", out, "-o", tmp_path / "r.html")
     assert done.exit_code == 2
     assert "line 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"scores": {"harm": "secret", "injection": 0.0}},
+        {"scores": {"harm": math.nan, "injection": 0.0}},
+        {"scores": {"harm": 0.5}},
+        {"spans": [{"start": "secret"}]},
+        {"failures": ["secret"]},
+        {"image_texts": [5]},
+        {"category": ["secret"]},
+        {"text": 5},
+    ],
+)
+def test_a_broken_line_is_named_without_its_content(run: Any, tmp_path: Path, broken: dict[str, object]) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_text(json.dumps({**RECORD, **broken}) + "\n")
+    done = run("report", file, "-o", tmp_path / "report.html")
+    assert done.exit_code == 2
+    assert f"line 1 of {file}: no outcome of a scan ({next(iter(broken))}" in done.stderr
+    assert "secret" not in done.output
+
+
+def test_a_line_with_a_lone_surrogate_has_a_page(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    file.write_text(json.dumps({**RECORD, "text": "\ud800", "image_texts": ["\ud800"]}) + "\n")
+    assert run("report", file, "-o", tmp_path / "report.html").exit_code == 0
 
 
 def test_an_empty_scan_has_a_page(run: Any, tmp_path: Path) -> None:

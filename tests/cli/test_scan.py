@@ -58,16 +58,19 @@ def test_bad_lines_are_reported_and_the_others_kept(run: Any, tmp_path: Path) ->
         {"id": "v", "response": "secret", "images": ["../../etc/passwd"]},
         {"id": "w", "response": "secret", "images": ["https://secret.example/a.png"]},
         {"id": "n", "response": "secret", "images": ["a\x00b"]},
+        {"id": "m", "response": "secret", "images": ["round"]},
+        '{"id": "twice", "response": "secret", "response": "water"}',
         "[" * 100_000,
         "",
         GOOD[1],
     ]
+    (tmp_path / "round").symlink_to("round")
     source, out = write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
     done = run("scan", source, "--out", out, "--json")
     assert done.exit_code == 1
     assert [r["id"] for r in read(out)] == ["a", "b"]
     bad = json.loads(done.stdout)["bad"]
-    assert [item["line"] for item in bad] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert [item["line"] for item in bad] == list(range(2, 16))
     assert all(f"line {item['line']}: " in done.stderr for item in bad)
     assert "secret" not in done.stdout + done.stderr
 

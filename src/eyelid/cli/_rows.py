@@ -72,9 +72,11 @@ def parse_object(raw: bytes) -> dict[str, object]:
         ValueError: it is none; the message holds no content.
     """
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
+        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
     except UnicodeDecodeError as error:
         raise _BadRowError(f"not UTF-8 (byte {error.start})") from None
+    except _BadRowError:
+        raise
     except json.JSONDecodeError as error:
         raise _BadRowError(f"not JSON ({error.msg}, column {error.colno})") from None
     except (RecursionError, ValueError):
@@ -82,6 +84,13 @@ def parse_object(raw: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _BadRowError(f"a JSON object is expected, not {type(value).__name__}")
     return value
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Only one of two values would be looked at, and whoever reads the row may take the other.
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise _BadRowError("an object has the same key twice")
+    return dict(pairs)
 
 
 def parse_row(raw: bytes, number: int, *, root: Path) -> Row:

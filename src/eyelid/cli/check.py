@@ -24,8 +24,8 @@ def check(
     ctx: typer.Context,
     prompt: Annotated[str, typer.Option(help="The request; '-' reads standard input.")] = "",
     response: Annotated[
-        str, typer.Option(help="The answer, tool result or retrieved text; '-' reads standard input.")
-    ] = "",
+        str | None, typer.Option(help="The answer, tool result or retrieved text; '-' reads standard input.")
+    ] = None,
     image: Annotated[
         list[Path] | None, typer.Option(help="An image file (PNG, JPEG, WebP, GIF); repeat for more.")
     ] = None,
@@ -62,11 +62,11 @@ def check(
     raise typer.Exit(code_of(outcome))
 
 
-def _exchange(prompt: str, response: str, files: list[Path], place: Surface | None) -> Exchange:
+def _exchange(prompt: str, response: str | None, files: list[Path], place: Surface | None) -> Exchange:
     if prompt == response == "-":
         usage("only one of --prompt and --response can read standard input")
-    prompt, response = (_standard_input() if text == "-" else text for text in (prompt, response))
-    surface = place or (Surface.OUTPUT if response else Surface.INPUT)
+    surface = place or (Surface.INPUT if response is None else Surface.OUTPUT)  # an empty answer is an answer
+    prompt, response = (_standard_input() if text == "-" else text for text in (prompt, response or ""))
     exchange = Exchange(prompt, response, tuple(_image(file) for file in files), surface=surface)
     if not exchange.text and not exchange.images:
         wanted = "--prompt" if surface is Surface.INPUT else "--response"

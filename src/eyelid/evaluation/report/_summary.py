@@ -5,9 +5,49 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, Field, InstanceOf, ValidationError
+
+from eyelid.types import Action, Surface
 
 ACTIONS = ("allow", "rewrite", "block")
 BINS = 20
+
+
+_Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+_Text = InstanceOf[str]  # pydantic's own strings refuse lone surrogates, which a scan may hold
+
+
+class _Scores(BaseModel):
+    harm: _Probability
+    injection: _Probability
+
+
+class _Span(BaseModel):
+    start: int
+    end: int
+    category: _Text = "harm"
+    score: _Probability = 1.0
+
+
+class _Failure(BaseModel):
+    stage: _Text
+    code: _Text
+    detail: _Text = ""
+
+
+class _Line(BaseModel):
+    """What a page takes from a line of a scan."""
+
+    action: Action
+    scores: _Scores
+    category: _Text = ""
+    surface: _Text = Surface.OUTPUT.value
+    text: _Text = ""
+    spans: tuple[_Span, ...] = ()
+    failures: tuple[_Failure, ...] = ()
+    image_texts: tuple[_Text, ...] = ()
 
 
 @dataclass(slots=True)
@@ -32,17 +72,21 @@ class Summary:
         Raises:
             ValueError: the line is no outcome.
         """
-        action, scores = str(record.get("action")), record.get("scores")
-        if action not in ACTIONS or not isinstance(scores, Mapping):
-            raise ValueError("no outcome of a scan")
+        try:
+            line = _Line.model_validate(record)
+        except ValidationError as error:
+            # By place, never by value: a value may be content.
+            where = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
+            raise ValueError(f"no outcome of a scan ({where})") from None
+        action = line.action.value
         self.rows += 1
-        self.failed += bool(record.get("failures"))
+        self.failed += bool(line.failures)
         self.actions[action] += 1
-        if record.get("category"):
-            self.categories[str(record["category"])] += 1
-        self.surfaces.setdefault(str(record.get("surface", "output")), Counter())[action] += 1
-        for name, values in self.scores.items():
-            values.append(float(scores.get(name, 0.0)))
+        if line.category:
+            self.categories[line.category] += 1
+        self.surfaces.setdefault(line.surface, Counter())[action] += 1
+        self.scores["harm"].append(line.scores.harm)
+        self.scores["injection"].append(line.scores.injection)
         if label is not None:
             self.labelled.append((max(values[-1] for values in self.scores.values()), label))
 
