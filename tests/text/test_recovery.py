@@ -10,6 +10,8 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eyelid.text import views
 
@@ -210,3 +212,84 @@ def test_many_payloads_are_all_looked_at() -> None:
     assert len(found.views) < 12
     alone = "\n".join(view.text for view in found.views[2:])
     assert all(f"the cook number {n} asked for soup" in alone for n in range(60))
+
+
+LETTER = "Hi team, the bakery on Mill Street opens at 9am on Monday; bring 12 rolls and your own cup."
+TRICKS = [
+    "cyrillic",
+    "leet",
+    "upside down",
+    "reversed",
+    "reversed words",
+    "rot13",
+    "base64",
+    "hex",
+    "spaces",
+    "percent",
+]
+
+
+def trick(name: str, text: str) -> str:
+    match name:
+        case "cyrillic":
+            return script("CYRILLIC", CYRILLIC, text)
+        case "leet":
+            return leet(text)
+        case "upside down":
+            return upside_down(text)
+        case "reversed":
+            return text[::-1]
+        case "reversed words":
+            return " ".join(word[::-1] for word in text.split())
+        case "rot13":
+            return codecs.encode(text, "rot13")
+        case "base64":
+            return b64(text)
+        case "hex":
+            return text.encode().hex()
+        case "spaces":
+            return " ".join(text)
+        case _:
+            return quote(text)
+
+
+@pytest.mark.parametrize("outer", TRICKS)
+@pytest.mark.parametrize("inner", TRICKS)
+def test_two_tricks_are_within_the_depth(inner: str, outer: str) -> None:
+    found = views(trick(outer, trick(inner, LETTER)))
+    assert found.complete
+    assert len(found.views) <= 16
+
+
+@pytest.mark.parametrize("code", ["base64", "hex", "percent"])
+@pytest.mark.parametrize("spelling", ["cyrillic", "leet", "upside down", "reversed", "rot13"])
+def test_a_disguise_in_a_code_comes_out(spelling: str, code: str) -> None:
+    found = views(trick(code, trick(spelling, SENTENCE)))
+    assert any(folded(SENTENCE) in folded(view.text) for view in found.views)
+
+
+@pytest.mark.parametrize("outer", TRICKS)
+def test_a_disguised_part_reached_over_by_another(outer: str) -> None:
+    scraps = "Fgrcf gb rkrphgr n Clgub4 fp3vcg b4 n fpurqhyr. " + upside_down("see you there, noon or so ") + "qɐʞǝ it"
+    found = views(scraps + trick(outer, scraps))
+    assert found.covered == len(scraps + trick(outer, scraps))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(TRICKS), st.integers(0, 60)), min_size=2, max_size=3),
+    st.integers(1, len(LETTER)),
+)
+def test_tricks_on_parts_of_tricks_do_no_harm(steps: list[tuple[str, int]], length: int) -> None:
+    text = LETTER[:length]
+    for name, start in steps:
+        text = text[:start] + trick(name, text[start:])
+    found = views(text)
+    assert found.views
+    assert found.complete or found.problems
+
+
+def test_a_program_in_a_code_is_read() -> None:
+    program = "for (int i = 0; i < n; i++) {\n  if (a[i] != b[i]) return -1;\n}\n"
+    assert any(program.strip() in view.text for view in views(b64(program)).views)
+    assert any(program.strip() in view.text for view in views(program.encode().hex()).views)

@@ -1,6 +1,8 @@
 """Ordinary text has one view; views know where they came from; arbitrary text does no harm."""
 
+import base64
 import json
+import random
 import string
 
 import pytest
@@ -29,6 +31,28 @@ ORDINARY = [
     "Family 👨‍👩‍👧‍👦, flag 🏴󠁧󠁢󠁥󠁮󠁧󠁿, heart ❤️, thumbs 👍🏽 and keycap 1️⃣ are fine.",
     "... --- ... is what they sent. Wait... really? -- yes -- and so on.",
 ]
+
+SIGNS = [
+    "STEPSTO BAKE BREAD\n1.\n2.\n3.",
+    "Openinghours: 9.00-17.00",
+    "2x Milk 1L    2.38\n1x Bread      1.99\nVAT 7%        0.31\nTOTAL EUR     4.68",
+    "B2B, MP3 player, H2O, 4K TV, COVID-19, 7-Eleven, R2-D2, x86_64",
+    "1. e4 e5 2. Nf3 Nc6 3. Bb5 a6 4. Ba4 Nf6 5. O-O Be7",
+    "Call +49 30 1234567 or 0800-010-9999 ext. 12; 52.5200 N, 13.4050 E",
+    "From: Ann <ann@example.org>\nMessage-ID: <20240603.A1B2C3@mail.example.org>\nMIME-Version: 1.0",
+    "NO PARKING\nMON-FRI 9-17",
+]
+
+
+@pytest.mark.parametrize("text", SIGNS)
+def test_signs_receipts_and_notations_have_one_view(text: str) -> None:
+    assert [view.kind for view in views(text).views] == ["canonical"]
+
+
+def test_a_blob_of_random_letters_says_nothing() -> None:
+    for seed in range(20):
+        blob = base64.b64encode(random.Random(seed).randbytes(3000)).decode()
+        assert len(views(blob).views) == 1
 
 
 @pytest.mark.parametrize("text", ORDINARY)

@@ -92,10 +92,21 @@ def _fits(tokens: list[re.Match[str]], plain: list[str | None], index: int) -> b
     return all(plain[i] is not None or tokens[i].group().isascii() for i in near)
 
 
+_START = 3
+
+
+@cache
+def _starts() -> frozenset[str]:
+    return frozenset(word[:_START] for word in lexicon())
+
+
 def _word_among(word: str, choices: dict[str, str], limit: int = 64) -> str | None:
     """The first spelling in the lexicon, among those where each character has several readings."""
     known = lexicon()
-    for letters in islice(product(*(choices.get(char, char) for char in word)), limit):
+    readings = [choices.get(char, char) for char in word]
+    # Most tokens are no words at all, and show it by their first letters.
+    starts = [start for start in map("".join, product(*readings[:_START])) if start in _starts()]
+    for letters in islice(product(starts, *readings[_START:]), limit):
         candidate = "".join(letters)
         if candidate in known:
             return candidate

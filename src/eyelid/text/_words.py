@@ -20,6 +20,7 @@ _GAP = 3  # words that are neither, between two that are meant
 _REACH = 6  # words that a stretch is extended by at most, on either side
 _EDGE = re.compile(r"[^\w\s]*")
 _MARKS = ".,;:!?'\"()[]{}<>*_~`“”‘’…–—-"
+_READS = 0.2  # of the letters of a stretch
 _MARGIN = 0.1  # in the share of letters that are in words
 
 _UPRIGHT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ1234567890.,!?'\"_&()[]{}<>"
@@ -166,7 +167,10 @@ def _undo(text: str, words: list[_Word], meant: set[str], disguise: _Disguise) -
             after = _EDGE.match(text, end, end + 8)
             start -= len(before.group()) if before else 0
             end = after.end() if after else end
-        yield _Found(Edit(start, end, disguise.stretch(text[start:end]), disguise.kind, payload=True), disguise)
+        plain = disguise.stretch(text[start:end])
+        if known_share(plain) < _READS:  # a few words by chance, in a blob of letters
+            continue
+        yield _Found(Edit(start, end, plain, disguise.kind, payload=True), disguise)
 
 
 def _stretches(words: list[_Word], meant: set[str], disguise: _Disguise) -> Iterator[tuple[int, int]]:
