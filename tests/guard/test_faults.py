@@ -6,6 +6,7 @@ import pytest
 from tests.guard.ways import WAYS, on
 
 from eyelid.guard import Guard
+from eyelid.guard._effects import Answer, Effect, Stage
 from eyelid.policy import Policy
 from eyelid.testing import (
     FakeDecoder,
@@ -138,3 +139,7 @@ def test_nothing_that_is_printed_or_logged_holds_the_content(
         outcome = WAYS[way](guard, exchange)
     detector.release()
     assert CANARY not in repr(outcome) + repr(exchange) + repr(guard) + outcome.text + caplog.text
+
+
+def test_what_passes_between_flow_and_roles_shows_no_content() -> None:
+    assert CANARY not in repr(Effect(Stage.TEXT, (CANARY,))) + repr(Answer((CANARY,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from eyelid.detoxifiers._segments import segment
@@ -24,7 +24,7 @@ class Piece:
         kind: "text" can be replaced by a remark, a "tag" loses its attributes, a "comment" goes.
     """
 
-    text: str
+    text: str = field(repr=False)
     kind: Literal["text", "tag", "comment"] = "text"
 
     def without(self, remark: str) -> str:

@@ -8,7 +8,7 @@ is a `Failure` in the place of the result.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias, TypeVar
 
@@ -39,7 +39,7 @@ class Effect:
     """
 
     stage: Stage
-    items: tuple[Any, ...]
+    items: tuple[Any, ...] = field(repr=False)
     role: str = ""
 
     def failure(self, code: str, detail: str) -> Failure:
@@ -51,7 +51,7 @@ class Effect:
 class Answer:
     """One result or `Failure` for each item of an effect, and the seconds its call took."""
 
-    results: tuple[Any, ...]
+    results: tuple[Any, ...] = field(repr=False)
     seconds: float = 0.0
 
 
