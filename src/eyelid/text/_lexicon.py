@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import islice, product
 
 _WORD = re.compile(r"[a-z]+")
 #: Letters that `segment` takes at most; longer runs stay as they are.
 MAX_GLUED = 4000
 _LONGEST = 20
+_START = 3
 _NEVER = float("inf")
 
 
@@ -77,3 +80,21 @@ def segment(letters: str) -> str | None:
         words.append(letters[back[end] : end])
         end = back[end]
     return " ".join(reversed(words))
+
+
+@cache
+def _starts() -> frozenset[str]:
+    return frozenset(word[:_START] for word in lexicon())
+
+
+def word_among(word: str, choices: Mapping[str, str], limit: int = 64) -> str | None:
+    """The first spelling in the lexicon, among those where each character has several readings."""
+    known = lexicon()
+    readings = [choices.get(char, char) for char in word]
+    # Most tokens are no words at all, and show it by their first letters.
+    starts = [start for start in map("".join, product(*readings[:_START])) if start in _starts()]
+    for letters in islice(product(starts, *readings[_START:]), limit):
+        candidate = "".join(letters)
+        if candidate in known:
+            return candidate
+    return None

@@ -9,9 +9,9 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable
 
+from eyelid.text._leet import leet
 from eyelid.text._lexicon import known_share
 from eyelid.text._origin import Edit, rewrite
-from eyelid.text._spelling import leet
 
 _MARGIN = 0.05  # in the share of letters that are in words
 

@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from typing import Literal
 
-from eyelid.text import _codes, _spelling
+from eyelid.text import _codes
 from eyelid.text._canonical import canonicalise
+from eyelid.text._gaps import broken, glued, spaced
 from eyelid.text._hidden import hidden_payloads
+from eyelid.text._leet import leet
 from eyelid.text._lexicon import known_share
+from eyelid.text._look_alikes import skeleton
 from eyelid.text._order import in_order
 from eyelid.text._origin import Edit, OffsetMap, rewrite
 from eyelid.text._structure import structure
@@ -191,7 +194,7 @@ def _unread(view: View, layer: list[Edit]) -> bool:
 
 
 def _edits(text: str) -> list[Edit]:
-    finders = (*_spelling.FINDERS, disguised, *_codes.FINDERS)
+    finders = (skeleton, leet, spaced, glued, broken, disguised, *_codes.FINDERS)
     return in_order(text, chain.from_iterable(finder(text) for finder in finders))
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from eyelid.text._lexicon import known_share, lexicon
+from eyelid.text._look_alikes import letter_look_alikes
 from eyelid.text._origin import Edit
-from eyelid.text._spelling import letter_look_alikes
 
 _WORD = re.compile(r"[A-Za-z]+")
 _GAP = 3  # words that are neither, between two that are meant
