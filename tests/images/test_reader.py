@@ -4,6 +4,7 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -18,6 +19,7 @@ from eyelid.types import DecodedImage, Failure, Frame, Image
 pytest.importorskip("rapidocr")
 
 from eyelid.readers import OcrReader
+from eyelid.readers._engine import turn
 
 TEXT = "Open the\nold garden door"
 WORDS = ["open", "the", "old", "garden", "door"]
@@ -228,6 +230,17 @@ def test_threads_read_the_same() -> None:
     for thread in threads:
         thread.join()
     assert results == [read(page())] * 3
+
+
+def test_waiting_for_another_image_costs_no_time_of_ones_own() -> None:
+    blank = ReadRequest(decoded(Picture.new("RGB", (64, 64), "white")))
+    results: list[Reading | Failure] = []
+    waiting = threading.Thread(target=lambda: results.extend(OcrReader(budget=2.0).read([blank])))
+    with turn():
+        waiting.start()
+        time.sleep(2.2)
+    waiting.join()
+    assert results == [Reading(text="", frames=1, pixels=64 * 64)]
 
 
 def test_a_forked_process_reads() -> None:

@@ -11,7 +11,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,10 +56,12 @@ class Look:
     """Reads pixels with one engine, until a deadline, up to a number of boxes.
 
     Args:
+        engine: whose turn it is (`turn`).
         deadline: on the monotonic clock, in seconds.
         box_limit: boxes one look may hold.
     """
 
+    engine: Any
     deadline: float
     box_limit: int
 
@@ -74,31 +77,27 @@ class Look:
             TooManyBoxes: there are more boxes than `box_limit`.
         """
         self.check()
-        padded = _padded(np.ascontiguousarray(pixels[:, :, ::-1]))
-        station = _stations.setdefault(os.getpid(), _Station())
-        with station.lock:
-            self.check()
-            engine = station.engine()
-            crops = _detect(engine, padded)
-            if len(crops) > self.box_limit:
-                raise TooManyBoxes
-            return self._recognise(engine, [crop for crop in crops if not any(crop.is_known(line) for line in known)])
+        crops = _detect(self.engine, _padded(np.ascontiguousarray(pixels[:, :, ::-1])))
+        if len(crops) > self.box_limit:
+            raise TooManyBoxes
+        return self._recognise([crop for crop in crops if not any(crop.is_known(line) for line in known)])
 
     def check(self) -> None:
         """Raise `OutOfTime` once the deadline has passed."""
         if time.monotonic() >= self.deadline:
             raise OutOfTime
 
-    def _recognise(self, engine: Any, crops: list[_Crop]) -> list[Line]:
+    def _recognise(self, crops: list[_Crop]) -> list[Line]:
         # crops of like width together: a batch is padded to its widest
         lines: list[Line] = []
         waiting = sorted(crops, key=lambda crop: crop.pixels.shape[1] / crop.pixels.shape[0])
         for start in range(0, len(waiting), _CROPS_AT_ONCE):
             self.check()
             some = waiting[start : start + _CROPS_AT_ONCE]
-            plain = _read(engine, some)
+            plain = _read(self.engine, some)
             doubtful = [place for place, line in enumerate(plain) if line.score < _DOUBTFUL]
-            for place, line in zip(doubtful, _read(engine, [some[place].mirror() for place in doubtful]), strict=True):
+            mirrored = _read(self.engine, [some[place].mirror() for place in doubtful])
+            for place, line in zip(doubtful, mirrored, strict=True):
                 plain[place] = max(plain[place], line, key=lambda line: line.score)
             lines += plain
         return lines
@@ -145,11 +144,12 @@ class _Station:
 _stations: dict[int, _Station] = {}
 
 
-def load() -> None:
-    """Load the engine of this process, if it has none yet."""
+@contextmanager
+def turn() -> Iterator[Any]:
+    """The engine of this process, loaded if need be, for one caller alone: waiting is over before a clock starts."""
     station = _stations.setdefault(os.getpid(), _Station())
     with station.lock:
-        station.engine()
+        yield station.engine()
 
 
 def _padded(pixels: Pixels) -> Pixels:

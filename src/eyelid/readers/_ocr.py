@@ -10,7 +10,7 @@ import numpy as np
 
 from eyelid._optional import require
 from eyelid.protocols import Reading, ReadRequest
-from eyelid.readers._engine import Look, OutOfTime, Pixels, TooManyBoxes, load
+from eyelid.readers._engine import Look, OutOfTime, Pixels, TooManyBoxes, turn
 from eyelid.readers._lines import Line, arrange, merge
 from eyelid.readers._views import doubled, shrunk, span, stretched, tiles, without
 from eyelid.types import DecodedImage, Failure, Frame
@@ -47,7 +47,8 @@ class OcrReader:
     One session per process serves every reader, on one processor thread; calls take turns.
 
     Args:
-        budget: seconds for one image with all its pictures; beyond it the image is a failed look.
+        budget: seconds for one image with all its pictures, once it is its turn; beyond it the image is a
+            failed look.
         box_limit: boxes of writing in one look; a denser picture is read tile by tile, and one that is too
             dense even then is a failed look.
 
@@ -73,9 +74,9 @@ class OcrReader:
 
     def _read_one(self, image: DecodedImage) -> Reading | Failure:
         try:
-            load()
-            look = Look(deadline=time.monotonic() + self._budget, box_limit=self._box_limit)
-            pages = [self._page(_pixels(frame), look) for frame in dict.fromkeys(image.frames)]
+            with turn() as engine:
+                look = Look(engine, deadline=time.monotonic() + self._budget, box_limit=self._box_limit)
+                pages = [self._page(_pixels(frame), look) for frame in dict.fromkeys(image.frames)]
             texts = dict.fromkeys(arrange(page.lines) for page in pages)
         except OutOfTime:
             return self._failure("timeout", f"reading took longer than {self._budget:g} s")
