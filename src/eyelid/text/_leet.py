@@ -11,6 +11,7 @@ from eyelid.text._origin import Edit
 
 _WORDS = re.compile(r"[a-z]+")
 _NEAR = 4  # tokens
+_LONGEST = 40  # characters of a token
 _LEET_GAP = 40  # characters between tokens of one group
 
 _LEET = {
@@ -42,12 +43,19 @@ def leet(text: str) -> Iterator[Edit]:
 
 def _unleet(text: str) -> Iterator[Edit]:
     tokens = [match for match in _LEET_TOKEN.finditer(text) if not match.group().isalpha()]
-    weights = [0 if _NUMBER_AND_UNIT.match(match.group()) else _weight(text, match) for match in tokens]
+    readings = _Readings()
+
+    def reading(match: re.Match[str]) -> str | None:
+        return None if _in_code(text, match) else readings[match.group().lower()]
+
+    weights = [
+        0 if _NUMBER_AND_UNIT.match(match.group()) else _weight(match.group(), reading(match)) for match in tokens
+    ]
     for group in _near(tokens, [index for index, weight in enumerate(weights) if weight > 0]):
         if sum(weights[index] for index in group) < 4:
             continue
         for index in _with_neighbours(tokens, group[0], group[-1]):
-            plain = _reading(text, tokens[index])
+            plain = reading(tokens[index])
             if plain is not None and plain != tokens[index].group().lower():
                 yield Edit(tokens[index].start(), tokens[index].end(), plain, "leet")
 
@@ -72,12 +80,22 @@ def _near(tokens: list[re.Match[str]], strong: list[int]) -> list[list[int]]:
     return groups
 
 
-def _reading(text: str, match: re.Match[str]) -> str | None:
-    """The word that a token stands for; the plainest spelling if it is none; None for code and numbers."""
-    token = match.group().lower()
-    if len(token) > 40 or (token != "@" and not any(char.isalnum() for char in token)):
-        return None
-    if (match.start() and _CODE_NEIGHBOUR.match(text, match.start() - 1)) or _CODE_NEIGHBOUR.match(text, match.end()):
+def _in_code(text: str, match: re.Match[str]) -> bool:
+    before = match.start() > 0 and _CODE_NEIGHBOUR.match(text, match.start() - 1)
+    return bool(before or _CODE_NEIGHBOUR.match(text, match.end()))
+
+
+class _Readings(dict[str, "str | None"]):
+    """The readings of the tokens of one text, each made once."""
+
+    def __missing__(self, token: str) -> str | None:
+        self[token] = plain = _reading(token)
+        return plain
+
+
+def _reading(token: str) -> str | None:
+    """The word that a token stands for; the plainest spelling if it is none; None for numbers."""
+    if len(token) > _LONGEST or (token != "@" and not any(char.isalnum() for char in token)):
         return None
     tail = len(token) - len(token.rstrip("!|+"))
     head = len(token) - len(token.lstrip("|"))
@@ -97,9 +115,8 @@ def _rot13_word(token: str) -> str | None:
     return plain if len(plain) >= 2 and codecs.encode(plain, "rot13") in lexicon() else None
 
 
-def _weight(text: str, match: re.Match[str]) -> int:
+def _weight(token: str, plain: str | None) -> int:
     """How much a token speaks for leet: its letters if they make a word of a spelling that has no other use."""
-    token, plain = match.group(), _reading(text, match)
     if plain is None:
         return 0
     word = "".join(_WORDS.findall(plain))

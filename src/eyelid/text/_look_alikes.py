@@ -49,7 +49,8 @@ def skeleton(text: str) -> Iterator[Edit]:
     if text.isascii():
         return
     tokens = list(_TOKEN.finditer(text))
-    plain = [_look(match.group()) for match in tokens]
+    looks = {token: _look(token) for token in {match.group() for match in tokens}}
+    plain = [looks[match.group()] for match in tokens]
     strong = {
         index
         for index, match in enumerate(tokens)
