@@ -160,7 +160,7 @@ class Exchange:
         prompt: the request. On `Surface.INPUT` it is what is checked; elsewhere it is context.
         response: the answer, the tool's arguments or result, or the retrieved text.
         images: on `INPUT` the user's, on `TOOL_RESULT`, `OUTPUT` and `RETRIEVED` what came with the response.
-        history: earlier turns, oldest first; context only.
+        history: earlier turns, oldest first; context only, and only the last of them where there is no prompt.
         surface: where it stands.
 
     Raises:
