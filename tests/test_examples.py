@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
+@cache
 def run(script: str) -> str:
     done = subprocess.run([sys.executable, EXAMPLES / script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,14 @@
 import base64
 import math
+import pickle
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyelid.errors import ImageError, InputError
+from eyelid.errors import HarmfulContentError, ImageError, InputError
 from eyelid.taxonomy import LLAMA_GUARD, MM_SAFETYBENCH, Category
 from eyelid.types import Action, Coverage, Exchange, Image, Outcome, Scores, Status, Step, Surface, Verdict
 
@@ -28,6 +30,13 @@ def test_the_maximum_is_taken_category_by_category() -> None:
     highest = Scores.maximum([Scores(harm=0.2, hate=0.9), Scores(harm=0.7, injection=0.1)])
     assert dict(highest) == {"harm": 0.7, "injection": 0.1, "hate": 0.9}
     assert dict(Scores.maximum([])) == {"harm": 0.0, "injection": 0.0}
+
+
+def test_an_outcome_and_the_error_that_carries_it_can_be_sent_to_another_process() -> None:
+    outcome = Outcome("tea", Verdict(Action.BLOCK), Scores(harm=0.9), Status.FLAGGED, Coverage())
+    error = pickle.loads(pickle.dumps(HarmfulContentError("harm 0.9", outcome)))
+    assert (str(error), error.outcome) == ("harm 0.9", outcome)
+    assert asdict(outcome)["scores"] == outcome.scores
 
 
 def test_the_text_of_an_exchange_depends_on_where_it_stands() -> None:

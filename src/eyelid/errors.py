@@ -59,6 +59,9 @@ class _StoppedError(EyelidError, RuntimeError):
         super().__init__(message)
         self.outcome = outcome
 
+    def __reduce__(self) -> tuple[type[_StoppedError], tuple[str, Outcome]]:
+        return type(self), (str(self), self.outcome)
+
 
 class HarmfulContentError(_StoppedError):
     """Content was flagged under the strategy "raise". `outcome` has the verdict, never the content."""

@@ -230,6 +230,9 @@ class Scores(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __reduce__(self) -> tuple[type[Scores], tuple[dict[str, float]]]:
+        return Scores, (dict(self._values),)
+
     def __repr__(self) -> str:
         return "Scores(" + ", ".join(f"{name}={value:.3f}" for name, value in self._values.items()) + ")"
 

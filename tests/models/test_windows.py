@@ -1,5 +1,6 @@
 """Windows of tokens: everything is seen, nothing is cut off by a tokenizer."""
 
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -9,16 +10,20 @@ from hypothesis import strategies as st
 from eyelid.models import WindowShape, WindowTokenizer, find_backbone
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> WindowTokenizer:
+@cache
+def small() -> WindowTokenizer:
     return WindowTokenizer(find_backbone() / "tokenizer.json", WindowShape(size=32, overlap=8, prompt=8))
+
+
+@pytest.fixture
+def tokenizer() -> WindowTokenizer:
+    return small()
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400), st.text(max_size=80))
 def test_windows_cover_every_character(text: str, prompt: str) -> None:
-    tokenizer = WindowTokenizer(find_backbone() / "tokenizer.json", WindowShape(size=32, overlap=8, prompt=8))
-    (windows,) = tokenizer.windows([text], [prompt], [False])
+    (windows,) = small().windows([text], [prompt], [False])
     assert windows[0].start == 0
     assert windows[-1].end == len(text)
     assert all(len(window.ids) <= 32 and len(window.ids) == len(window.types) for window in windows)
