@@ -38,7 +38,8 @@ class Assessment:
     Args:
         scores: the maximum over the windows.
         spans: ranges of the *request's* text with the highest scores, best first; may be empty.
-        covered: characters of the request's text that some window saw; less than all is a failed look.
+        covered: characters of the request's text that some window saw; less than all is a failed look, and
+            more than there are is no count of characters.
         looks: how many windows were scored.
     """
 

@@ -38,7 +38,8 @@ def _assessment(item: Any, result: Any) -> str:
     unknown = [name for name in result.scores if name not in _CATEGORIES]
     if unknown:
         return f"unknown categories in the scores: {len(unknown)}"
-    return "" if _count(result.covered) else "covered is not a number of characters"
+    # More than there is means another unit, such as bytes, in which a part would look like the whole.
+    return "" if _count(result.covered) and result.covered <= len(item.text) else "covered is not a part of the text"
 
 
 def _reading(item: Any, result: Any) -> str:
@@ -55,7 +56,11 @@ def _decoded(item: Any, result: Any) -> str:
 
 
 def _is_whole(frame: Any) -> bool:
-    return isinstance(frame, Frame) and len(frame.rgb) == frame.width * frame.height * 3 > 0
+    return (
+        isinstance(frame, Frame)
+        and min(frame.width, frame.height) > 0
+        and len(frame.rgb) == frame.width * frame.height * 3
+    )
 
 
 def _instance_of(kind: type) -> Callable[[Any, Any], str]:

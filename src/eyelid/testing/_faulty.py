@@ -53,6 +53,7 @@ class Fault(StrEnum):
     UNKNOWN_CATEGORY = "unknown_category"
     PARTIAL = "partial"  #: saw only a part of the text, or of the pixels
     COVERED_NAN = "covered_nan"
+    COVERED_BYTES = "covered_bytes"  #: counts something smaller than characters, so that a part looks whole
     # readers
     UNREADABLE = "unreadable"
     NO_FRAMES = "no_frames"
@@ -61,6 +62,7 @@ class Fault(StrEnum):
     BLANK = "blank"
     # decoders
     SHORT_FRAME = "short_frame"  #: fewer bytes than pixels
+    NEGATIVE_FRAME = "negative_frame"  #: two negative sides, whose product is right
 
 
 def _raise(error: BaseException) -> Any:
@@ -105,6 +107,7 @@ _OF_DETECTORS: Mapping[Fault, Callable[[Any], Any]] = {
     Fault.PLAIN_SCORES: lambda found: replace(found, scores={"harm": 0.0, "injection": 0.0}),
     Fault.PARTIAL: lambda found: replace(found, covered=found.covered - 1),
     Fault.COVERED_NAN: lambda found: replace(found, covered=math.nan),
+    Fault.COVERED_BYTES: lambda found: replace(found, covered=4 * found.covered + 1),
 }
 _OF_READERS: Mapping[Fault, Callable[[Any], Any]] = {
     **_OF_ANY_ITEM,
@@ -118,6 +121,7 @@ _OF_DECODERS: Mapping[Fault, Callable[[Any], Any]] = {
     Fault.NO_FRAMES: lambda image: replace(image, frames=()),
     Fault.PARTIAL: lambda image: replace(image, total_frames=len(image.frames) + 1),
     Fault.SHORT_FRAME: lambda image: replace(image, frames=(Frame(b"", 1, 1),)),
+    Fault.NEGATIVE_FRAME: lambda image: replace(image, frames=(Frame(bytes(3), -1, -1),)),
 }
 
 
