@@ -10,7 +10,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 CASES = [
     {"id": 1, "title": "good", "expect": "allow", "response": "water"},
-    {"id": 2, "title": "bad", "expect": "stop", "response": "poison", "drops": ["poison"], "show": True},
+    {"id": 2, "title": "[bad] [/no] markup", "expect": "stop", "response": "poison", "drops": ["poison"], "show": True},
     {"id": 3, "title": "in a stream", "expect": "stop", "response": "water, then venom. " * 9, "stream": True},
     {
         "id": 4,

@@ -83,7 +83,7 @@ def _run(guard: Guard, cases: Sequence[Case], console: Console) -> Iterator[Resu
     table.add_column("as expected")
     with console.status("looking …") as status:
         for number, case in enumerate(cases, start=1):
-            status.update(f"looking at {number} of {len(cases)}: {printable(case.title)}")
+            status.update(Text(f"looking at {number} of {len(cases)}: {printable(case.title)}"))
             result = run_case(guard, case)
             table.add_row(*_cells(result))
             yield result
@@ -116,7 +116,7 @@ def _show_examples(results: Sequence[Result], console: Console) -> None:
         if result.case.show and result.outcome.verdict.action is not Action.ALLOW:
             read = "\n".join(result.outcome.image_texts)
             before = result.case.row.exchange.text + (f"\n\n(read in the image)\n{read}" if read else "")
-            console.print(f"\n[bold]{result.case.title}[/]", highlight=False)
+            console.print(Text(f"\n{printable(result.case.title)}", style="bold"))
             texts = {"before": before, "passed on": result.outcome.text}
             width = (console.width - 2) // 2
             console.print(Columns([_panel(name, text) for name, text in texts.items()], width=width))
