@@ -7,11 +7,18 @@ from pathlib import Path
 
 from eyelid.detectors import EmbeddedDetector
 from eyelid.detoxifiers import SentenceDetoxifier
+from eyelid.errors import PolicyError
 from eyelid.guard import Guard
 from eyelid.images import SandboxDecoder
 from eyelid.models import find_backbone, find_weights
 from eyelid.policy import Policy
+from eyelid.protocols import ScoreRequest
 from eyelid.readers import OcrReader
+from eyelid.text import views
+from eyelid.types import Surface
+
+#: Where a rewrite has to pass again.
+_REWRITTEN = (Surface.OUTPUT, Surface.TOOL_RESULT, Surface.RETRIEVED)
 
 
 def load_guard(
@@ -25,7 +32,7 @@ def load_guard(
     """The guard with the embedded detector, detoxifier and image reader; offline once installed.
 
     Args:
-        policy: a preset ("strict", "balanced", "monitor"), a TOML file, or a policy.
+        policy: a preset ("strict", "balanced", "monitor"), the `Path` of a TOML file, or a policy.
         weights: a run of `eyelid train detector`; the shipped weights if left out.
         backbone: folder of all-MiniLM-L6-v2; found by itself if left out.
         images: whether images are read (needs the extra "ocr"). Without, every image is a failed look.
@@ -39,10 +46,13 @@ def load_guard(
     chosen = _policy(policy)
     threads = threads or len(os.sched_getaffinity(0))
     detector = EmbeddedDetector(find_backbone(backbone), find_weights(weights), threads=threads)
+    # Tables and kernels load with the first look; no deadline runs here.
+    views("W4rm up")
+    detector.score([ScoreRequest("Warm up.")])
     return Guard(
         [detector],
         policy=chosen,
-        detoxifier=SentenceDetoxifier(detector),
+        detoxifier=SentenceDetoxifier(detector, thresholds=_lowest(chosen)),
         decoder=SandboxDecoder() if images else None,
         reader=OcrReader() if images else None,
     )
@@ -51,4 +61,15 @@ def load_guard(
 def _policy(policy: str | Path | Policy) -> Policy:
     if isinstance(policy, Policy):
         return policy
+    if isinstance(policy, str) and policy.endswith(".toml"):
+        raise PolicyError(f"{policy!r} is no preset; give a file as pathlib.Path({policy!r})")
     return Policy.from_toml(policy) if isinstance(policy, Path) else Policy.preset(policy)
+
+
+def _lowest(policy: Policy) -> dict[str, float]:
+    """For each category the lowest threshold that a rewrite may have to pass."""
+    lowest: dict[str, float] = {}
+    for surface in _REWRITTEN:
+        for category, threshold in policy.for_surface(surface).thresholds.items():
+            lowest[category] = min(threshold, lowest.get(category, 1.0))
+    return lowest

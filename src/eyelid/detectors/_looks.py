@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from eyelid.errors import WeightsError
 from eyelid.models import SIGNALS
 
-#: Columns of a window: its own logits, those of the prompt it answers (0 without one), and `complied`.
-COLUMNS = (*SIGNALS, "prompt.encoder.request", "prompt.linear.request", "complied")
-_REQUEST = [SIGNALS.index("encoder.request"), SIGNALS.index("linear.request")]
-_REFUSAL = SIGNALS.index("encoder.refusal")
+#: Columns of a window: its own logits, and `complied`.
+COLUMNS = (*SIGNALS, "complied")
+_REQUEST, _REFUSAL = SIGNALS.index("encoder.request"), SIGNALS.index("encoder.refusal")
 
 
 def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> NDArray[np.float64]:
     """The signals of the windows of one text.
 
-    `complied` is the log of the probability that harm was asked for *and* not refused: what makes an answer harmful
-    besides its own words.
+    `complied` says that harm was asked for *and* not refused, what makes an answer harmful besides its own words: the
+    smaller of the logits of the two (fuzzy conjunction). It is 0 where no prompt is known.
 
     Args:
         logits: of its windows, shape [windows, len(SIGNALS)].
@@ -32,17 +31,10 @@ def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> 
     Returns:
         Shape [windows, len(COLUMNS)].
     """
-    found = np.zeros((len(logits), len(COLUMNS)))
-    found[:, : len(SIGNALS)] = logits
+    complied = np.zeros(len(logits))
     if prompt is not None:
-        asked = prompt[:, _REQUEST].max(axis=0)
-        found[:, -3:-1] = asked
-        found[:, -1] = _log_sigmoid(asked.mean()) + _log_sigmoid(-found[:, _REFUSAL])
-    return found
-
-
-def _log_sigmoid(logit: NDArray[np.float64] | np.floating) -> NDArray[np.float64]:
-    return np.asarray(-np.logaddexp(0.0, -logit))
+        complied = np.minimum(prompt[:, _REQUEST].max(), -logits[:, _REFUSAL])
+    return np.column_stack((logits, complied)).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from eyelid.models._backbone import FILES, PINNED, REPOSITORY, REVISION, find_ba
 from eyelid.models._bert import Encoder, Packed
 from eyelid.models._frozen import FrozenEncoder, fastest_dtype
 from eyelid.models._heads import Heads, pool
+from eyelid.models._memory import RequestMemory, project
 from eyelid.models._ngrams import BUCKETS, LinearModel, features
-from eyelid.models._signals import HAZARDS, SIGNALS, SignalModel, Signals
+from eyelid.models._signals import HAZARDS, SIGNALS, SignalModel, Signals, embed
 from eyelid.models._tokens import Window, WindowShape, WindowTokenizer
 from eyelid.models._weights import VERSION, find_weights, write_manifest
 
@@ -23,16 +24,19 @@ __all__ = [
     "Heads",
     "LinearModel",
     "Packed",
+    "RequestMemory",
     "SignalModel",
     "Signals",
     "Window",
     "WindowShape",
     "WindowTokenizer",
+    "embed",
     "fastest_dtype",
     "features",
     "find_backbone",
     "find_weights",
     "pool",
+    "project",
     "sha256",
     "write_manifest",
 ]

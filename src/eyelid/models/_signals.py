@@ -13,15 +13,17 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
+from torch.nn.functional import normalize
 
 from eyelid.models._bert import Packed
 from eyelid.models._frozen import FrozenEncoder
 from eyelid.models._heads import Heads, pool
+from eyelid.models._memory import RequestMemory
 from eyelid.models._ngrams import LinearModel
 from eyelid.models._tokens import Window
 from eyelid.taxonomy import LLAMA_GUARD
 
-#: Logits of a window, in this order: the encoder's heads, then the linear model's.
+#: Logits of a window, in this order: the encoder's heads, the linear model's, the memory's (0 but for requests).
 SIGNALS = (
     "encoder.response",
     "encoder.request",
@@ -32,6 +34,7 @@ SIGNALS = (
     "linear.request",
     "linear.injection",
     "linear.hate",
+    "memory.request",
 )
 #: The hazards of the category head, in the order of its logits.
 HAZARDS = tuple(LLAMA_GUARD)
@@ -74,6 +77,8 @@ class SignalModel:
         self._topics = load_arrays(weights / "categories.safetensors")
         arrays = load_arrays(weights / "linear.safetensors")
         self._linear = LinearModel(arrays["weights"], arrays["bias"])
+        self._bare = FrozenEncoder(backbone)
+        self._memory = RequestMemory(**load_arrays(weights / "memory.safetensors"))
         self._threads, self._pid = threads, -1
 
     def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> Signals:
@@ -83,12 +88,14 @@ class SignalModel:
             windows: the looks.
             texts: what each look sees, as characters.
         """
-        logits = np.empty((len(windows), len(SIGNALS)), dtype=np.float32)
+        logits = np.zeros((len(windows), len(SIGNALS)), dtype=np.float32)
         pooled = np.empty((len(windows), 2 * self._encoder.config.hidden), dtype=np.float32)
 
         def work(part: list[int]) -> None:
             pooled[part], logits[part, :_HEADS] = self._encode([windows[at] for at in part])
-            logits[part, _HEADS:] = self._linear.logits([texts[at] for at in part])
+            logits[part, _HEADS:-1] = self._linear.logits([texts[at] for at in part])
+            if requests := [at for at in part if windows[at].request]:
+                logits[requests, -1] = self._memory.logits(embed(self._bare, [windows[at] for at in requests]))
 
         for _ in self._present().map(work, list(_parts(windows))):
             pass
@@ -113,6 +120,14 @@ class SignalModel:
         packed = Packed.of([(w.ids, w.types) for w in windows])
         pooled = pool(self._encoder(packed), packed.lengths)[packed.places]
         return pooled.numpy(), self._heads(pooled).numpy()
+
+
+@torch.inference_mode()
+def embed(encoder: FrozenEncoder, windows: Sequence[Window]) -> NDArray[np.float32]:
+    """Sentence embeddings, the mean of the tokens at length 1, shape [windows, hidden]."""
+    packed = Packed.of([(w.ids, w.types) for w in windows])
+    means = torch.stack([part.mean(0) for part in torch.split(encoder(packed).float(), packed.lengths)])
+    return normalize(means, dim=1)[packed.places].numpy()
 
 
 def _parts(windows: Sequence[Window]) -> Iterator[list[int]]:

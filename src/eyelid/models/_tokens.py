@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from eyelid.text import token_windows
 
 #: Characters; the word-piece model takes longer words for unknown ones.
 _LONGEST_WORD = 100
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Window:
     start: int
     end: int
     unknown: int = 0
+
+    @property
+    def request(self) -> bool:
+        """Whether it is a look at a request, and not at what answers one."""
+        return self.types[-1] == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +70,8 @@ class WindowTokenizer:
             prompts: the request before each, or "".
             requests: whether each text is itself a request.
         """
-        encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
-        contexts = self._tokenizer.encode_batch(prompts, add_special_tokens=False)
+        encoded = self._tokenizer.encode_batch([_encodable(t) for t in texts], add_special_tokens=False)
+        contexts = self._tokenizer.encode_batch([_encodable(p) for p in prompts], add_special_tokens=False)
         return [
             self._cut(encoding, self._context(context.ids), request, text)
             for encoding, context, request, text in zip(encoded, contexts, requests, texts, strict=True)
@@ -108,3 +115,8 @@ class WindowTokenizer:
                 )
             )
         return windows
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates as replacement characters, of the same length."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -11,7 +11,13 @@ from eyelid.models._backbone import sha256
 
 VERSION = "eyelid.encoder.v1"
 #: What a folder of weights holds.
-PARTS = ("detector.safetensors", "linear.safetensors", "categories.safetensors", "calibration.json")
+PARTS = (
+    "detector.safetensors",
+    "linear.safetensors",
+    "memory.safetensors",
+    "categories.safetensors",
+    "calibration.json",
+)
 
 
 def find_weights(folder: Path | None = None) -> Path:
@@ -30,7 +36,7 @@ def find_weights(folder: Path | None = None) -> Path:
     if manifest.get("version") != VERSION:
         raise WeightsError(f"the weights are of version {manifest.get('version')!r}; this eyelid reads {VERSION!r}")
     for name in PARTS:
-        expected = manifest["sha256"].get(name)
+        expected = manifest.get("sha256", {}).get(name)
         if not (folder / name).is_file() or sha256(folder / name) != expected:
             raise WeightsError(f"{name} of the weights is missing or not the one in the manifest")
     return folder

@@ -37,7 +37,7 @@ def epoch(split: Split, recipe: Mapping[str, Any], rng: random.Random) -> list[E
     documents = [e.text for e in drawn["injection"] if e.targets["injection"] == 0.0]
     prompts = [e.prompt for e in drawn["response"] if e.prompt]
     examples = [_answer(e, prose, prompts, options, rng) for e in drawn["response"]]
-    examples += [_request(e, options, rng) for e in drawn["request"]]
+    examples += [style_request(e, options, rng) for e in drawn["request"]]
     examples += [replace(e, request=rng.random() < 0.4) for e in drawn["hate"]]
     examples += [_wrap(e, documents, rng) if rng.random() < options["needle"] else e for e in drawn["injection"]]
     examples += _planted(documents, [e.text for e in drawn["request"]], 1.0, options["planted"], rng)
@@ -77,7 +77,8 @@ def _piece(text: str, rng: random.Random) -> str:
     return " ".join(sentences[start : start + rng.randint(1, 6)])
 
 
-def _request(example: Example, options: Mapping[str, Any], rng: random.Random) -> Example:
+def style_request(example: Example, options: Mapping[str, Any], rng: random.Random) -> Example:
+    """Now and then as a heading with empty items, and with the mistakes of a reader."""
     text = example.text
     if len(text) < 160 and rng.random() < options["list_style"]:
         text = f"{text.rstrip('?.! ')}{rng.choice((' ', chr(10), '. ', ': '))}{rng.choice(_LISTS)}"

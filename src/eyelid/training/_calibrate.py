@@ -24,7 +24,7 @@ from eyelid.types import Surface
 _USES = {
     "answer": ("encoder.response", "linear.response", "complied"),
     "response": ("encoder.response", "linear.response", "encoder.refusal"),
-    "request": ("encoder.request", "linear.request"),
+    "request": ("encoder.request", "linear.request", "memory.request"),
     "injection": ("encoder.injection", "linear.injection"),
     "hate": ("encoder.hate", "linear.hate"),
 }

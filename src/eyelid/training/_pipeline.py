@@ -17,6 +17,7 @@ from eyelid.training._categories import train_categories
 from eyelid.training._data import load_recipe, read_rows, split
 from eyelid.training._detector import train_encoder
 from eyelid.training._linear import train_linear
+from eyelid.training._memory import fill_memory
 
 Say = Callable[[str], None]
 
@@ -59,6 +60,12 @@ def train_detector(
         say("fitting the linear model")
         save_file(
             train_linear(split(rows, rules, share=share, seed=seed), rules, seed=seed), out / "linear.safetensors"
+        )
+    if not (out / "memory.safetensors").is_file():
+        say("filling the memory of requests")
+        save_file(
+            fill_memory(folder, split(rows, rules, share=share, seed=seed), rules, seed=seed),
+            out / "memory.safetensors",
         )
     _start(out)
     say("fitting the categories")
