@@ -10,9 +10,11 @@ import base64
 import binascii
 import html
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote_to_bytes
 
+from eyelid.text._braille import braille
 from eyelid.text._judge import judge, readable
 from eyelid.text._lexicon import lexicon
 from eyelid.text._origin import Edit
@@ -211,10 +213,17 @@ def _escapes(text: str, pattern: re.Pattern[str], decode: Callable[[str], str], 
         if (decoded := decode(match.group())) != match.group()
     ]
     # Nobody needs to escape a letter; a space or a bracket is escaped every day.
-    if any(any(char.isalnum() for char in edit.text) for edit in edits) or (
-        kind == "percent" and sum(edit.text == " " for edit in edits) >= _MANY
+    if (
+        any(any(char.isalnum() for char in edit.text) for edit in edits)
+        or (kind == "percent" and sum(edit.text == " " for edit in edits) >= _MANY)
+        or sum(map(_lost, (char for edit in edits for char in edit.text))) >= _MANY
     ):
         yield from edits
+
+
+def _lost(char: str) -> bool:
+    """Whether the character would be dropped from a text that is shown; an icon or two are escaped every day."""
+    return 0xE0000 <= ord(char) <= 0xE0FFF or unicodedata.category(char) in ("Co", "Cn")
 
 
 # --- Morse
@@ -263,8 +272,9 @@ FINDERS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     html_entities,
     backslash_escapes,
     morse,
+    braille,
 )
 
-_KINDS = "base64 base32 hex binary decimal percent quoted-printable entities escapes morse"
+_KINDS = "base64 base32 hex binary decimal percent quoted-printable entities escapes morse braille"
 #: The names that the finders give their edits.
 KINDS = frozenset(_KINDS.split())
