@@ -49,11 +49,6 @@ class OffsetMap:
         """The map of a text that was not changed."""
         return cls(array("L", [0]), array("L", [0]), array("L", [length]), bytearray(b"\1"), length)
 
-    @classmethod
-    def block(cls, length: int, start: int, end: int, parent: OffsetMap) -> OffsetMap:
-        """The map of a text that as a whole stands for one range of its parent."""
-        return cls(array("L", [0]), array("L", [start]), array("L", [end]), bytearray(b"\0"), length, parent)
-
     def locate(self, start: int, end: int) -> tuple[int, int] | None:
         """The range of the original text that `[start, end)` of the derived text came from."""
         if not 0 <= start < end <= self.length:

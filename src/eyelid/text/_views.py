@@ -22,7 +22,9 @@ from eyelid.text._lexicon import known_share
 from eyelid.text._look_alikes import skeleton
 from eyelid.text._order import in_order
 from eyelid.text._origin import Edit, OffsetMap, rewrite
+from eyelid.text._right_to_left import right_to_left
 from eyelid.text._structure import structure
+from eyelid.text._unknown import unknown
 from eyelid.text._words import disguised
 
 #: Characters that may be examined for one text, over all its views.
@@ -67,7 +69,8 @@ class Views:
         views: the canonical view of the whole text first, then those that add something.
         complete: whether everything was examined; False is a failed look.
         problems: why it is not complete: "budget" (too much work), "views" (more readings than allowed),
-            "depth" (codes inside codes, or nesting, beyond what is followed).
+            "depth" (codes inside codes, or nesting, beyond what is followed), "unreadable" (a run of
+            characters without a meaning, too long for icons, that stands for nothing that was found).
         covered: characters of the original that the views represent.
     """
 
@@ -107,18 +110,23 @@ class _Search:
     queue: list[tuple[View, int]] = field(default_factory=list)
 
     def start(self, text: str) -> None:
-        plain, origin = canonicalise(text)
-        canonical = View(plain, "canonical", "text", origin)
-        self.add(canonical, 0)
-        whole = OffsetMap.identity(len(text))
-        for edit in hidden_payloads(text):
-            block = OffsetMap.block(len(edit.text), edit.start, edit.end, whole)
-            self.add(_canonical(View(edit.text, edit.kind, "hidden", block)), 0)
-        deleted = _deletions(text)
-        if deleted:
-            changed, changed_origin = rewrite(text, deleted, whole)
-            self.add(_canonical(View(changed, "deletions", "text", changed_origin)), 0)
-        self.add_structure(canonical)
+        self.add_structure(self.read(View(text, "canonical", "text", OffsetMap.identity(len(text))), 0))
+
+    def read(self, view: View, depth: int, *, shown: bool = True) -> View:
+        """Keep the canonical form of a view, and what is lost or out of order in it."""
+        plain = _canonical(view)
+        self.add(plain, depth, shown=shown)
+        without_meaning = unknown(view.text)
+        if without_meaning.unreadable:
+            self.problems.add("unreadable")
+        payloads = [*hidden_payloads(view.text), *filter(None, [without_meaning.payload])]
+        for edit in payloads:
+            spelt, origin = _join([edit], view.origin, "")
+            self.read(View(spelt, _kind(view, [edit]), "hidden", origin), depth)
+        for edits in (_deletions(view.text), list(right_to_left(view.text))):
+            if edits:
+                self.add(_canonical(_changed(view, edits)), depth, shown=shown)
+        return plain
 
     def add_structure(self, canonical: View) -> None:
         found = structure(canonical.text)
@@ -128,7 +136,7 @@ class _Search:
             self.problems.add("depth")
         edits = [Edit(piece.start, piece.end, piece.text, found.kind) for piece in found.pieces]
         text, origin = _join(edits, canonical.origin, "")
-        self.add(_canonical(View(text, found.kind, "text", origin)), 0)
+        self.read(View(text, found.kind, "text", origin), 0)
 
     def add(self, view: View, depth: int, *, shown: bool = True) -> None:
         """Keep a view that differs from the others; follow it further in any case."""
@@ -165,22 +173,21 @@ class _Search:
     def add_layer(self, view: View, layer: list[Edit], depth: int) -> None:
         plausible = [edit for edit in layer if edit.plausible]
         if len(plausible) < len(layer):  # looked into further, not shown
-            self.add(_apply(view, layer), depth, shown=False)
+            self.read(_changed(view, layer), depth, shown=False)
         if not plausible:
             return
-        whole = _apply(view, plausible)
-        self.add(whole, depth)
+        whole = self.read(_changed(view, plausible), depth)
         payloads = [
             edit for edit in plausible if edit.payload and _MIN_PAYLOAD <= len(edit.text) < _MOSTLY * len(whole.text)
         ]
         for group in _share(payloads):
             joined, joined_origin = _join(group, view.origin, "\n" if len(group) > 1 else "")
-            self.add(_canonical(View(joined, _kind(view, group), view.source, joined_origin)), depth)
+            self.read(View(joined, _kind(view, group), view.source, joined_origin), depth)
 
 
-def _apply(view: View, edits: list[Edit]) -> View:
+def _changed(view: View, edits: list[Edit]) -> View:
     text, origin = rewrite(view.text, edits, view.origin)
-    return _canonical(replace(view, text=text, kind=_kind(view, edits), origin=origin))
+    return replace(view, text=text, kind=_kind(view, edits), origin=origin)
 
 
 def _unread(view: View, layer: list[Edit]) -> bool:
