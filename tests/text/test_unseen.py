@@ -136,6 +136,15 @@ def test_both_orders_have_a_view_that_knows_its_place() -> None:
     assert shown.locate(12, 17) == (14, 19)
 
 
+@pytest.mark.parametrize("mark", ["&shy;", "&#8203;", "&#xe001;"])
+def test_escaped_marks_that_show_nothing_do_not_hide_a_word(mark: str) -> None:
+    assert any(view.text == SHORT for view in views(mark.join(SHORT)).views)
+
+
+def test_an_escaped_override_is_read() -> None:
+    assert any(SHORT in view.text for view in views("Now &#x202e;ekac a ekab").views)
+
+
 def test_an_override_in_json_is_read() -> None:
     assert any(SHORT in view.text for view in views(json.dumps({"note": "\u202eekac a ekab\u202c"})).views)
 

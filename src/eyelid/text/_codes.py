@@ -160,6 +160,7 @@ _ESCAPE = re.compile(
 _ONE_ESCAPE = re.compile(r"\\([0-3][0-7]{2})|(?:\\u\{|\\[uUx]|[Uu]\+)([0-9a-fA-F]{1,8})")
 #: So many escapes of mere punctuation or spaces are worth a look as well.
 _MANY = 4
+_OVERRIDE = "\u202e"
 
 
 def percent_escapes(text: str) -> Iterator[Edit]:
@@ -213,17 +214,19 @@ def _escapes(text: str, pattern: re.Pattern[str], decode: Callable[[str], str], 
         if (decoded := decode(match.group())) != match.group()
     ]
     # Nobody needs to escape a letter; a space or a bracket is escaped every day.
+    chars = [char for edit in edits for char in edit.text]
     if (
-        any(any(char.isalnum() for char in edit.text) for edit in edits)
+        any(map(str.isalnum, chars))
+        or _OVERRIDE in chars
         or (kind == "percent" and sum(edit.text == " " for edit in edits) >= _MANY)
-        or sum(map(_lost, (char for edit in edits for char in edit.text))) >= _MANY
+        or sum(map(_lost, chars)) >= _MANY
     ):
         yield from edits
 
 
 def _lost(char: str) -> bool:
     """Whether the character would be dropped from a text that is shown; an icon or two are escaped every day."""
-    return 0xE0000 <= ord(char) <= 0xE0FFF or unicodedata.category(char) in ("Co", "Cn")
+    return 0xE0000 <= ord(char) <= 0xE0FFF or unicodedata.category(char) in ("Cf", "Co", "Cn")
 
 
 # --- Morse
