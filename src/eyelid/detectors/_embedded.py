@@ -19,10 +19,10 @@ from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.types import Failure, Scores, Span, Surface
 
-#: Surface → the questions asked there, by category.
+#: Surface → the questions asked there, by category. The first decides; the others count where they are sure.
 _QUESTIONS: dict[Surface, dict[Category, tuple[str, ...]]] = {
     Surface.INPUT: {Category.HARM: ("request", "hate")},
-    Surface.OUTPUT: {Category.HARM: ("response", "hate")},
+    Surface.OUTPUT: {Category.HARM: ("answer", "response", "hate")},
     Surface.TOOL_CALL: {Category.HARM: ("request", "hate")},
     Surface.TOOL_RESULT: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
     Surface.RETRIEVED: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
@@ -34,6 +34,7 @@ _FEWEST_LETTERS = 20
 _SPANS = 3
 #: Below this probability of harm, which harm it would be is not said.
 _SPEAKS = 0.3
+_SURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,11 @@ class Looks:
         request: what was to be scored.
         windows: its windows.
         found: shape [windows, len(COLUMNS)].
-        pooled: the encoder's view, shape [windows, 2 * hidden].
     """
 
     request: ScoreRequest
     windows: list[Window]
     found: NDArray[np.float64]
-    pooled: NDArray[np.float32]
 
 
 class EmbeddedDetector:
@@ -77,10 +76,10 @@ class EmbeddedDetector:
         """Cut texts into windows and run the models, without judging. All windows of a batch share its passes."""
         if not batch:
             return []
-        answers = [request.surface not in _AS_REQUEST for request in batch]
         texts = [request.text for request in batch]
-        prompts = [request.prompt if answer else "" for request, answer in zip(batch, answers, strict=True)]
-        shown = self._tokenizer.windows(texts, prompts, [not answer for answer in answers])
+        # Only an answer is read beside its prompt: what a tool returns was not written for it.
+        prompts = [request.prompt if request.surface is Surface.OUTPUT else "" for request in batch]
+        shown = self._tokenizer.windows(texts, prompts, [request.surface in _AS_REQUEST for request in batch])
         # The prompt of an answer is looked at by itself as well; the same prompt only once.
         asked = [prompt for prompt in dict.fromkeys(prompts) if prompt.strip()]
         alone = self._tokenizer.windows(asked, [""] * len(asked), [True] * len(asked))
@@ -90,13 +89,11 @@ class EmbeddedDetector:
             [text[window.start : window.end] for text, windows in groups for window in windows],
         )
         ends = np.cumsum([len(windows) for _, windows in groups])[:-1]
-        logits, pooled = np.split(signals.logits, ends), np.split(signals.pooled, ends)
+        logits = np.split(signals, ends)
         of_prompt = dict(zip(asked, logits[len(batch) :], strict=True))
         return [
-            Looks(request, windows, columns(own, of_prompt.get(prompt)), view)
-            for request, windows, own, view, prompt in zip(
-                batch, shown, logits[: len(batch)], pooled[: len(batch)], prompts, strict=True
-            )
+            Looks(request, windows, columns(own, of_prompt.get(prompt)))
+            for request, windows, own, prompt in zip(batch, shown, logits[: len(batch)], prompts, strict=True)
         ]
 
     def _assess(self, looks: Looks) -> Assessment | Failure:
@@ -108,18 +105,21 @@ class EmbeddedDetector:
         scores: dict[str, float] = {}
         spans: list[Span] = []
         for category, questions in _QUESTIONS[request.surface].items():
-            asked = ["answer" if q == "response" and request.prompt.strip() else q for q in questions]
-            found = np.max([self._calibration.probability(question, looks.found) for question in asked], axis=0)
+            found = self._probability([q for q in questions if q != "answer" or request.prompt.strip()], looks.found)
             worst = np.argsort(-found)[:_SPANS]
             scores[category] = float(found[worst[0]])
             spans += [Span(looks.windows[at].start, looks.windows[at].end, category, float(found[at])) for at in worst]
             if category is Category.HARM and scores[category] >= _SPEAKS:
-                scores |= self._finer(scores[category], looks.pooled[worst[:1]])
+                scores |= self._finer(scores[category], looks.windows[worst[0]])
         spans.sort(key=lambda span: -span.score)
         return Assessment(Scores(scores), tuple(spans), covered=len(request.text), looks=len(looks.windows))
 
-    def _finer(self, harm: float, pooled: NDArray[np.float32]) -> dict[str, float]:
-        shares = self._model.topics(pooled)[0]
+    def _probability(self, questions: Sequence[str], found: NDArray[np.float64]) -> NDArray[np.float64]:
+        first, *others = (self._calibration.probability(question, found) for question in questions)
+        return np.asarray(np.max([first, *(np.where(other >= _SURE, other, 0.0) for other in others)], axis=0))
+
+    def _finer(self, harm: float, window: Window) -> dict[str, float]:
+        (shares,) = self._model.topics([window])
         return {hazard: harm * min(1.0, float(share)) for hazard, share in zip(HAZARDS, shares, strict=True)}
 
 

@@ -15,6 +15,7 @@ from eyelid.models import SIGNALS
 
 #: Columns of a window: its own logits, and `complied`.
 COLUMNS = (*SIGNALS, "complied")
+_EXCUSED = -3.0
 _REQUEST, _REFUSAL = SIGNALS.index("encoder.request"), SIGNALS.index("encoder.refusal")
 
 
@@ -22,7 +23,8 @@ def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> 
     """The signals of the windows of one text.
 
     `complied` says that harm was asked for *and* not refused, what makes an answer harmful besides its own words: the
-    smaller of the logits of the two (fuzzy conjunction). It is 0 where no prompt is known.
+    smaller of the logits of the two (fuzzy conjunction). It is 0 where no prompt is known, and bounded below: a
+    harmless prompt excuses an answer only so far.
 
     Args:
         logits: of its windows, shape [windows, len(SIGNALS)].
@@ -33,7 +35,7 @@ def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> 
     """
     complied = np.zeros(len(logits))
     if prompt is not None:
-        complied = np.minimum(prompt[:, _REQUEST].max(), -logits[:, _REFUSAL])
+        complied = np.maximum(np.minimum(prompt[:, _REQUEST].max(), -logits[:, _REFUSAL]), _EXCUSED)
     return np.column_stack((logits, complied)).astype(np.float64)
 
 

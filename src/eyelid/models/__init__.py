@@ -6,7 +6,7 @@ from eyelid.models._frozen import FrozenEncoder, fastest_dtype
 from eyelid.models._heads import Heads, pool
 from eyelid.models._memory import RequestMemory, project
 from eyelid.models._ngrams import BUCKETS, LinearModel, features
-from eyelid.models._signals import HAZARDS, SIGNALS, SignalModel, Signals, embed
+from eyelid.models._signals import HAZARDS, SIGNALS, SignalModel, embed
 from eyelid.models._tokens import Window, WindowShape, WindowTokenizer
 from eyelid.models._weights import VERSION, find_weights, write_manifest
 
@@ -26,7 +26,6 @@ __all__ = [
     "Packed",
     "RequestMemory",
     "SignalModel",
-    "Signals",
     "Window",
     "WindowShape",
     "WindowTokenizer",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from eyelid.models._bert import Packed
@@ -43,19 +43,6 @@ _BUDGET = 2048
 _HEADS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """What the models make of some windows.
-
-    Args:
-        logits: shape [windows, len(SIGNALS)].
-        pooled: the encoder's view of each window, shape [windows, 2 * hidden].
-    """
-
-    logits: NDArray[np.float32]
-    pooled: NDArray[np.float32]
-
-
 class SignalModel:
     """The trained part of the embedded detector.
 
@@ -81,25 +68,24 @@ class SignalModel:
         self._memory = RequestMemory(**load_arrays(weights / "memory.safetensors"))
         self._threads, self._pid = threads, -1
 
-    def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> Signals:
-        """Look at every window.
+    def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Logits of each window, shape [windows, len(SIGNALS)].
 
         Args:
             windows: the looks.
             texts: what each look sees, as characters.
         """
         logits = np.zeros((len(windows), len(SIGNALS)), dtype=np.float32)
-        pooled = np.empty((len(windows), 2 * self._encoder.config.hidden), dtype=np.float32)
 
         def work(part: list[int]) -> None:
-            pooled[part], logits[part, :_HEADS] = self._encode([windows[at] for at in part])
+            logits[part, :_HEADS] = self._encode([windows[at] for at in part])
             logits[part, _HEADS:-1] = self._linear.logits([texts[at] for at in part])
             if requests := [at for at in part if windows[at].request]:
                 logits[requests, -1] = self._memory.logits(embed(self._bare, [windows[at] for at in requests]))
 
         for _ in self._present().map(work, list(_parts(windows))):
             pass
-        return Signals(logits, pooled)
+        return logits
 
     def _present(self) -> ThreadPoolExecutor:
         if self._pid != os.getpid():  # threads do not survive a fork
@@ -109,17 +95,17 @@ class SignalModel:
             self._pid = os.getpid()
         return self._pool
 
-    def topics(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+    def topics(self, windows: Sequence[Window]) -> NDArray[np.float32]:
         """Which hazard, if any harm: softmax over `HAZARDS`, shape [windows, hazards]."""
-        logits = pooled @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
+        logits = embed(self._bare, windows) @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)
 
     @torch.inference_mode()
-    def _encode(self, windows: list[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _encode(self, windows: list[Window]) -> NDArray[np.float32]:
         packed = Packed.of([(w.ids, w.types) for w in windows])
-        pooled = pool(self._encoder(packed), packed.lengths)[packed.places]
-        return pooled.numpy(), self._heads(pooled).numpy()
+        logits: Tensor = self._heads(pool(self._encoder(packed), packed.lengths))
+        return logits[packed.places].numpy()
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""The category head: which hazard a harmful text is about, from what the encoder sees of it anyway.
+"""The category head: which hazard a harmful text is about, from what the bare backbone makes of it.
 
 Trained on harmful requests whose source names a topic; the topics are mapped to the hazards of MLCommons by the
 patterns below. It is a description of what was flagged, never a reason to flag.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from eyelid._optional import require
 from eyelid.errors import ConfigurationError
-from eyelid.models import HAZARDS, SignalModel, Window, WindowTokenizer
+from eyelid.models import HAZARDS
 from eyelid.taxonomy import Category
+from eyelid.training._embeddings import embeddings_of
 
 #: The first pattern that is found in a topic decides; topics that none fits are left out.
 _TOPICS: tuple[tuple[str, Category], ...] = (
@@ -45,56 +47,42 @@ def hazard_of(topic: str | None) -> Category | None:
 
 
 def train_categories(
-    model: SignalModel, tokenizer: WindowTokenizer, rows: Iterable[Mapping[str, Any]]
+    backbone: Path, rows: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Fit the head on harmful requests, each shown as a request and as an answer.
+    """Fit the head on sentence embeddings of harmful requests, each shown as a request and as an answer.
 
     Args:
-        model: the trained detector.
-        tokenizer: of the same backbone.
+        backbone: folder of all-MiniLM-L6-v2.
         rows: of the request file.
 
     Returns:
-        `weights` of shape [hazards, 2 * hidden] and `bias`; and accuracy on a fifth of the texts, held apart.
+        `weights` of shape [hazards, hidden] and `bias`; and accuracy on a fifth of the texts, held apart.
+
+    Raises:
+        ConfigurationError: too few hazards are named.
     """
     require("train", "sklearn")
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
     labelled = [(row["query"], hazard) for row in rows if row["label"] and (hazard := hazard_of(row.get("category")))]
     if len({hazard for _, hazard in labelled}) < 3:
         raise ConfigurationError("the harmful requests name fewer than three hazards; see docs/training.md")
-    texts = [text for text, _ in labelled]
     labels = np.array([HAZARDS.index(hazard) for _, hazard in labelled])
-    pooled = {shown: _pooled(model, tokenizer, texts, as_request=shown) for shown in (True, False)}
-    test = np.arange(len(texts)) % 5 == 0
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200, class_weight="balanced"))
-    head.fit(np.concatenate([p[~test] for p in pooled.values()]), np.concatenate([labels[~test]] * 2))
+    shown = [embeddings_of(backbone, [text for text, _ in labelled], as_request=way) for way in (True, False)]
+    test = np.arange(len(labels)) % 5 == 0
+    sizes = np.bincount(labels, minlength=len(HAZARDS))
+    head = LogisticRegression(C=5.0, max_iter=500)
+    head.fit(
+        np.concatenate([found[~test] for found in shown]),
+        np.concatenate([labels[~test]] * 2),
+        sample_weight=np.concatenate([sizes[labels[~test]] ** -0.5] * 2),
+    )
     report = {
-        "texts": len(texts),
-        "accuracy_as_request": float(head.score(pooled[True][test], labels[test])),
-        "accuracy_as_answer": float(head.score(pooled[False][test], labels[test])),
+        "texts": len(labels),
+        "accuracy_as_request": float(head.score(shown[0][test], labels[test])),
+        "accuracy_as_answer": float(head.score(shown[1][test], labels[test])),
     }
-    return _tensors(head, pooled[True].shape[1]), report
-
-
-def _pooled(
-    model: SignalModel, tokenizer: WindowTokenizer, texts: list[str], *, as_request: bool
-) -> NDArray[np.float32]:
-    parts = []
-    for start in range(0, len(texts), 128):
-        part = texts[start : start + 128]
-        first: list[Window] = [w[0] for w in tokenizer.windows(part, [""] * len(part), [as_request] * len(part))]
-        parts.append(model(first, part).pooled)
-    return np.concatenate(parts)
-
-
-def _tensors(head: Any, width: int) -> dict[str, NDArray[Any]]:
-    scaler, fitted = (step for _, step in head.steps)
-    weights = np.zeros((len(HAZARDS), width), dtype=np.float16)
+    weights = np.zeros((len(HAZARDS), shown[0].shape[1]), dtype=np.float16)
     bias = np.full(len(HAZARDS), -20.0, dtype=np.float32)  # a hazard without examples is never named
-    for row, label in enumerate(fitted.classes_):
-        scaled = fitted.coef_[row] / scaler.scale_
-        weights[label], bias[label] = scaled, fitted.intercept_[row] - scaled @ scaler.mean_
-    return {"weights": weights, "bias": bias}
+    weights[head.classes_], bias[head.classes_] = head.coef_, head.intercept_
+    return {"weights": weights, "bias": bias}, report

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.models import FrozenEncoder, WindowTokenizer, embed, project
+from eyelid.models import project
 from eyelid.training._augment import style_request
 from eyelid.training._data import Split, draw
+from eyelid.training._embeddings import embeddings_of
 
 _DIMENSIONS = 128
 _LONGEST = 600  # characters of a request
@@ -33,13 +34,7 @@ def fill_memory(backbone: Path, parts: Split, recipe: Mapping[str, Any], *, seed
     rng = random.Random(seed + 55)
     drawn = [e for e in draw(parts.train["request"], recipe["request"], rng) if len(e.text) <= _LONGEST]
     texts = [style_request(e, recipe["augment"], rng).text for e in drawn]
-    tokenizer, encoder = WindowTokenizer(backbone / "tokenizer.json"), FrozenEncoder(backbone)
-    found = []
-    for start in range(0, len(texts), 128):
-        part = texts[start : start + 128]
-        windows = tokenizer.windows(part, [""] * len(part), [True] * len(part))
-        found.append(embed(encoder, [looks[0] for looks in windows]))
-    embeddings = np.concatenate(found)
+    embeddings = embeddings_of(backbone, texts, as_request=True)
     projection = np.linalg.svd(embeddings - embeddings.mean(axis=0), full_matrices=False)[2][:_DIMENSIONS]
     return {
         "projection": projection.astype(np.float16),

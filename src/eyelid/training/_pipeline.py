@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors.numpy import save_file
 
 from eyelid.detectors import EmbeddedDetector
-from eyelid.models import HAZARDS, SignalModel, WindowTokenizer, find_backbone, write_manifest
+from eyelid.models import find_backbone, write_manifest
 from eyelid.training._calibrate import calibrate_questions, neutral
 from eyelid.training._categories import train_categories
 from eyelid.training._data import load_recipe, read_rows, split
@@ -67,12 +66,12 @@ def train_detector(
             fill_memory(folder, split(rows, rules, share=share, seed=seed), rules, seed=seed),
             out / "memory.safetensors",
         )
-    _start(out)
     say("fitting the categories")
-    model = SignalModel(folder, out, threads=threads)
-    head, report = train_categories(model, WindowTokenizer(folder / "tokenizer.json"), rows["request"])
+    head, report = train_categories(folder, rows["request"])
     save_file(head, out / "categories.safetensors")
     (out / "categories.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if not (out / "calibration.json").is_file():
+        _write(out / "calibration.json", neutral())
     return calibrate(data, out, backbone=folder, recipe=recipe, threads=threads, say=say)
 
 
@@ -99,18 +98,6 @@ def calibrate(
     _write(run / "calibration-report.json", lines)
     write_manifest(run, held_out_sources=sorted({line["source"] for line in lines if line["held_out"]}))
     return run
-
-
-def _start(out: Path) -> None:
-    """What the models need to be loaded before categories and calibration are fitted."""
-    width = 2 * 384
-    blank: dict[str, np.ndarray[Any, Any]] = {
-        "weights": np.zeros((len(HAZARDS), width), np.float16),
-        "bias": np.zeros(len(HAZARDS), np.float32),
-    }
-    save_file(blank, out / "categories.safetensors")
-    if not (out / "calibration.json").is_file():
-        _write(out / "calibration.json", neutral())
 
 
 def _write(file: Path, content: Any) -> None:
