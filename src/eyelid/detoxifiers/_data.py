@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from eyelid.detoxifiers._markup import Piece, fitting, pieces
@@ -27,10 +27,18 @@ def rewrite_data(text: str, remark: str, spans: Sequence[Span]) -> Plan:
         result = yield from _rewrite_leaf(text, remark, spans)
     else:
         found = yield from _rewrite_leaves(leaves, remark)
-        rewritten = map_json_strings(text, lambda leaf: found.get(leaf, leaf)) if found else text
-        result = rewritten if rewritten is not None else text
+        result = _with_leaves(text, found)
+        (risk,) = yield [result]
+        if risk >= 1.0:  # what is left of a string may still tell the rest of what was taken out of it
+            result = _with_leaves(text, {leaf: fitting(remark, len(leaf)) for leaf in found})
     (risk,) = yield [result]
     return UNREPAIRABLE if risk >= 1.0 else result
+
+
+def _with_leaves(text: str, changed: Mapping[str, str]) -> str:
+    """The JSON text with some of its strings changed."""
+    rewritten = map_json_strings(text, lambda leaf: changed.get(leaf, leaf)) if changed else None
+    return text if rewritten is None else rewritten
 
 
 def _string_leaves(text: str) -> list[str] | None:
