@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+import eyelid
 from eyelid.detectors import EmbeddedDetector
 from eyelid.errors import WeightsError
 from eyelid.models import find_backbone, find_weights
@@ -64,8 +65,10 @@ def test_a_prompt_is_context(detector: EmbeddedDetector) -> None:
 
 def test_a_script_it_cannot_read_is_not_a_pass(detector: EmbeddedDetector) -> None:
     (found,) = detector.score([ScoreRequest("ᚠᚢᚦᚨᚱᚲ ᚷᚹᚺᚾᛁᛃ ᛇᛈᛉᛊᛏᛒ ᛖᛗᛚᛜᛞᛟ")])
-    assert isinstance(found, Failure)
-    assert found.code == "uninspectable"
+    assert isinstance(found, Assessment)
+    assert found.covered < 20
+    with eyelid.load_guard(images=False) as guard:
+        assert guard.check(response="ᚠᚢᚦᚨᚱᚲ ᚷᚹᚺᚾᛁᛃ ᛇᛈᛉᛊᛏᛒ ᛖᛗᛚᛜᛞᛟ").status is eyelid.Status.FAILED
 
 
 def test_weights_that_are_not_numbers_fail(tmp_path: Path) -> None:

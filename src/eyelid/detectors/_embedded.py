@@ -99,8 +99,6 @@ class EmbeddedDetector:
     def _assess(self, looks: Looks) -> Assessment | Failure:
         if not np.isfinite(looks.found).all():
             return Failure("score", "invalid", "the model gave a value that is not finite", self.name)
-        if _unread(looks):
-            return Failure("score", "uninspectable", "most of the text is in words the model does not know", self.name)
         request = looks.request
         scores: dict[str, float] = {}
         spans: list[Span] = []
@@ -108,11 +106,12 @@ class EmbeddedDetector:
             found = self._probability([q for q in questions if q != "answer" or request.prompt.strip()], looks.found)
             worst = np.argsort(-found)[:_SPANS]
             scores[category] = float(found[worst[0]])
-            spans += [Span(looks.windows[at].start, looks.windows[at].end, category, float(found[at])) for at in worst]
+            places = [(looks.windows[at].start, looks.windows[at].end, float(found[at])) for at in worst]
+            spans += [Span(start, end, category, score) for start, end, score in places if start < end]
             if category is Category.HARM and scores[category] >= _SPEAKS:
                 scores |= self._finer(scores[category], looks.windows[worst[0]])
         spans.sort(key=lambda span: -span.score)
-        return Assessment(Scores(scores), tuple(spans), covered=len(request.text), looks=len(looks.windows))
+        return Assessment(Scores(scores), tuple(spans), covered=_read(looks), looks=len(looks.windows))
 
     def _probability(self, questions: Sequence[str], found: NDArray[np.float64]) -> NDArray[np.float64]:
         first, *others = (self._calibration.probability(question, found) for question in questions)
@@ -123,6 +122,10 @@ class EmbeddedDetector:
         return {hazard: harm * min(1.0, float(share)) for hazard, share in zip(HAZARDS, shares, strict=True)}
 
 
-def _unread(looks: Looks) -> bool:
-    unknown = sum(window.unknown for window in looks.windows)
-    return unknown >= _FEWEST_LETTERS and unknown > _MOST_UNKNOWN * sum(map(str.isalpha, looks.request.text))
+def _read(looks: Looks) -> int:
+    """Characters that were read: fewer than all where much of the text is in words the model does not know."""
+    text = looks.request.text
+    letters, unknown = sum(map(str.isalpha, text)), sum(window.unknown for window in looks.windows)
+    if unknown < _FEWEST_LETTERS or unknown <= _MOST_UNKNOWN * letters:
+        return len(text)
+    return int(len(text) * max(0.0, 1.0 - unknown / letters))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,8 @@ class Passage:
 
 
 JOINED = -1
+#: Lines that hold nothing but list markers. They ask to be filled in and say nothing themselves.
+_EMPTY_ITEMS = re.compile(r"^[ \t]*(?:(?:\d{1,2}[.):]|[-•●*])[ \t]*)+(?:\n|\Z)", re.MULTILINE)
 
 
 def passages(case: Case, image_texts: Sequence[str]) -> list[Passage]:
@@ -48,6 +51,7 @@ def passages(case: Case, image_texts: Sequence[str]) -> list[Passage]:
     as_request = dict.fromkeys(((Surface.INPUT, ""), here))
     found = [Passage(exchange.text, None, (here,))] if exchange.text else []
     read = {number: text for number, text in enumerate(image_texts) if text.strip()}
+    read = {number: _EMPTY_ITEMS.sub("", text) or text for number, text in read.items()}
     found += [Passage(text, number, tuple(as_request)) for number, text in read.items()]
     if len(read) > 1:
         found.append(Passage("\n".join(read.values()), JOINED, tuple(as_request)))
