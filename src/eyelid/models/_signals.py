@@ -1,4 +1,4 @@
-"""Windows → logits: encoder and linear model side by side, over a few threads."""
+"""Windows → logits: encoder, linear model and memory side by side, over a few threads."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SignalModel:
 
     Args:
         backbone: folder of all-MiniLM-L6-v2.
-        weights: folder with detector.safetensors and linear.safetensors.
+        weights: folder with the trained parts, as `find_weights` checks them.
         threads: forward passes at a time, each on one thread of torch.
     """
 
@@ -97,7 +97,8 @@ class SignalModel:
 
     def topics(self, windows: Sequence[Window]) -> NDArray[np.float32]:
         """Which hazard, if any harm: softmax over `HAZARDS`, shape [windows, hazards]."""
-        logits = embed(self._bare, windows) @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
+        seen = self._present().submit(embed, self._bare, windows).result()
+        logits = seen @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)
 
