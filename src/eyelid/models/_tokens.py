@@ -42,10 +42,13 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class WindowShape:
-    """Lengths in tokens: a whole look, what neighbouring looks share, and the prompt kept as context."""
+    """Lengths in tokens: a whole look, what neighbouring looks share, and the prompt kept as context.
+
+    Looks overlap by half, so that any passage shorter than that lies whole in one of them.
+    """
 
     size: int = 256
-    overlap: int = 64
+    overlap: int = 128
     prompt: int = 64
 
 
@@ -97,7 +100,7 @@ class WindowTokenizer:
     def _cut(self, encoding: Encoding, context: list[int], request: bool, text: str) -> list[Window]:
         ids, offsets = encoding.ids, encoding.offsets
         room = self.shape.size - 2 - len(context)
-        cuts = token_windows(len(ids), size=room, overlap=self.shape.overlap) or [(0, 0)]
+        cuts = token_windows(len(ids), size=room, overlap=min(self.shape.overlap, room // 2)) or [(0, 0)]
         segment = 0 if request else 1
         windows = []
         for first, last in cuts:
