@@ -96,3 +96,11 @@ def test_threads_change_nothing(detector: EmbeddedDetector) -> None:
         assert isinstance(one, Assessment)
         assert isinstance(two, Assessment)
         assert one.scores["injection"] == pytest.approx(two.scores["injection"], abs=1e-3)
+
+
+def test_letters_it_does_not_know_are_no_failure_where_another_reading_is_plain() -> None:
+    cyrillic = str.maketrans("aeopcxy", "аеорсху")
+    with eyelid.load_guard(images=False) as guard:
+        outcome = guard.check(response=(PLAIN * 2).translate(cyrillic))
+    assert outcome.status is eyelid.Status.CLEAN
+    assert outcome.coverage.complete

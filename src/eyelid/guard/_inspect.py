@@ -123,16 +123,30 @@ def _part_seen(found: Assessment | Failure, length: int) -> float:
 
 def _seen(case: Case, part: Passage, views: Views | Failure, looks: Sequence[_Look]) -> float:
     """The part of a passage that was seen, in [0, 1]; where it is not all, a failure says so."""
-    own = [look.seen for look in looks if look.passage is part]
+    own = [look for look in looks if look.passage is part]
     if isinstance(views, Failure) or not own:
         seen = 0.0
     else:
-        seen = min(1.0, views.covered / len(part.text), *own)
+        seen = min(1.0, views.covered / len(part.text), _readings_seen(part, views.views[0], own))
         if not views.complete:
             case.asking.failures.append(Failure("text", "coverage", ", ".join(views.problems)))
     if seen < 1.0:
         case.asking.failures.append(Failure("score", "coverage", "some of the text was not seen by every detector"))
     return seen
+
+
+def _readings_seen(part: Passage, canonical: View, looks: Sequence[_Look]) -> float:
+    """The part that was seen of the best reading of the whole passage, and of every reading of a part of it.
+
+    A disguised text may be beyond a detector as it stands, in letters it does not know, and plain in another view.
+    """
+    whole: list[float] = []
+    parts: list[float] = []
+    for view in {id(look.view): look.view for look in looks}.values():
+        seen = min(look.seen for look in looks if look.view is view)
+        everything = view.source == "text" and view.locate(0, len(view.text)) == (0, len(part.text))
+        (whole if everything or view is canonical else parts).append(seen)
+    return min(max(whole, default=0.0), *parts, 1.0)
 
 
 def _coverage(case: Case, pictures: Sequence[Picture] = (), seen: Mapping[int | None, float] = _NOTHING) -> Coverage:
