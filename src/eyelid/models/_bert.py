@@ -99,10 +99,6 @@ class LoraLinear(nn.Module):
         low = F.linear(x, self.down.to(dtype))
         return F.linear(x, self.weight, self.bias.to(dtype)) + F.linear(low, (self.up * self.scale).to(dtype))
 
-    def merged(self) -> Tensor:
-        """The weight with the adapter folded in, float32."""
-        return self.weight.float() + self.scale * self.up @ self.down
-
 
 class Layer(nn.Module):
     """One transformer layer (post-norm)."""
