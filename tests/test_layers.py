@@ -16,12 +16,15 @@ LAYERS = (
     ("protocols",),
     ("text", "images"),
     ("policy",),
+    ("engine",),
     ("models",),
     ("detectors", "readers", "detoxifiers"),
     ("guard",),
+    ("serving",),
     ("evaluation",),
     ("training",),
     ("build", "testing"),
+    ("bench",),
     ("",),  # the package itself, which only hands names on
     ("cli",),
 )
