@@ -16,7 +16,7 @@ LAYERS = (
     ("protocols",),
     ("text", "images"),
     ("policy",),
-    ("engine",),
+    ("engine", "remote"),
     ("models",),
     ("detectors", "readers", "detoxifiers"),
     ("guard",),
