@@ -7,6 +7,9 @@ EyelidError
 │   └── WeightsError         weights missing, truncated, or not the pinned ones
 ├── InputError               content that cannot be taken in at all
 │   └── ImageError           an image that is too large, broken, or of an unsupported kind
+├── EngineError              a model could not be run: it hung, or the engine is closed or broken
+│   ├── OverloadedError      there is no room in the queue; nothing was begun
+│   └── DeadlineError        its time passed before it began
 ├── HarmfulContentError      strategy "raise": content was flagged
 └── UninspectedError         strategy "raise": a look failed, so nothing is known
 
@@ -52,6 +55,18 @@ class ImageError(InputError):
     def __init__(self, message: str, *, code: str = "image") -> None:
         super().__init__(message)
         self.code = code
+
+
+class EngineError(EyelidError, RuntimeError):
+    """A model could not be run: it hung, or the engine is closed or broken."""
+
+
+class OverloadedError(EngineError):
+    """There is no room in the queue. Nothing was begun; try again later, or elsewhere."""
+
+
+class DeadlineError(EngineError):
+    """The time by which an answer was of use passed before the work began."""
 
 
 class _StoppedError(EyelidError, RuntimeError):

@@ -8,6 +8,7 @@ depended on it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -57,6 +58,16 @@ class Detector(Protocol):
     def name(self) -> str: ...
 
     def score(self, batch: Sequence[ScoreRequest], /) -> Sequence[Assessment | Failure]: ...
+
+
+@runtime_checkable
+class Deferred(Protocol):
+    """A detector that need not hold a thread while its models run.
+
+    A guard prefers `start` to `score`; both must give the same.
+    """
+
+    def start(self, batch: Sequence[ScoreRequest], /) -> Future[Sequence[Assessment | Failure]]: ...
 
 
 @runtime_checkable

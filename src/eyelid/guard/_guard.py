@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 from concurrent.futures import Future
+from contextvars import copy_context
 from types import TracebackType
 from typing import Final
 
+from eyelid.engine import Workers, claim
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.guard._case import Case
 from eyelid.guard._drivers import arun, run, together
@@ -15,7 +17,6 @@ from eyelid.guard._flow import flow, settle
 from eyelid.guard._release import MODES, Mode, Release
 from eyelid.guard._roles import Roles
 from eyelid.guard._stream import AsyncGuardedStream, GuardedStream
-from eyelid.guard._workers import Workers
 from eyelid.policy import Policy, known
 from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
 from eyelid.types import Exchange, Image, Outcome, Surface
@@ -156,7 +157,7 @@ class Guard:
         Raises:
             ConfigurationError: an unknown mode.
         """
-        return GuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit)
+        return GuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit_soon)
 
     def astream(
         self,
@@ -168,7 +169,7 @@ class Guard:
         mode: Mode = "sentence",
     ) -> AsyncGuardedStream:
         """As `stream`, for `async for`. A plain iterable is taken too; it is iterated on the event loop."""
-        return AsyncGuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit)
+        return AsyncGuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit_soon)
 
     def close(self) -> None:
         """Let the worker threads end. The guard cannot be used afterwards."""
@@ -196,11 +197,16 @@ class Guard:
         return Release(self._case(_exchange(None, prompt, NO_RESPONSE, images, (), surface)), mode)
 
     def _submit(self, effect: Effect) -> Future[Answer]:
+        context = copy_context()  # whose work it is, and how soon it is needed
         return self._workers.submit(
-            lambda: self._roles.perform(effect),
+            lambda: context.run(self._roles.perform, effect),
             seconds=self._roles.seconds(effect),
             late=lambda: self._roles.late(effect),
         )
+
+    def _submit_soon(self, effect: Effect) -> Future[Answer]:
+        with claim(urgent=True):
+            return self._submit(effect)
 
 
 def _exchange(

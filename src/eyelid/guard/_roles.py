@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeAlias
 
+from eyelid.engine import after, claim
+from eyelid.errors import DeadlineError, OverloadedError
 from eyelid.guard._effects import Answer, Effect, Stage
 from eyelid.guard._vet import vet
 from eyelid.images import to_png
 from eyelid.policy import Deadlines
-from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
+from eyelid.protocols import Deferred, Detector, Detoxifier, ImageDecoder, ImageReader
 from eyelid.text import views
 
 Role: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
@@ -43,6 +46,7 @@ class Roles:
             (Stage.ENCODE, ""): lambda frames: [to_png(frame) for frame in frames],
             **{(Stage.SCORE, name): detector.score for name, detector in detectors.items()},
         }
+        self._deferred = {name: detector for name, detector in detectors.items() if isinstance(detector, Deferred)}
         if decoder is not None:
             self._roles[Stage.DECODE, ""] = decoder.decode
         if reader is not None:
@@ -50,17 +54,17 @@ class Roles:
         if detoxifier is not None:
             self._roles[Stage.REWRITE, ""] = detoxifier.rewrite
 
-    def perform(self, effect: Effect) -> Answer:
+    def perform(self, effect: Effect) -> Answer | Future[Answer]:
         """Do what an effect asks for. Never raises, except `KeyboardInterrupt`."""
         started = time.monotonic()
         role = self._roles.get((effect.stage, effect.role))
         if role is None:
-            results = [effect.failure("unsupported", f"this guard has nothing to {effect.stage} with")] * len(
-                effect.items
-            )
-        else:
-            results = _call(role, effect, effect.items)
-        return Answer(tuple(results), time.monotonic() - started)
+            failure = effect.failure("unsupported", f"this guard has nothing to {effect.stage} with")
+            return Answer((failure,) * len(effect.items), 0.0)
+        with claim(deadline=started + self.seconds(effect)):
+            if effect.stage is Stage.SCORE and effect.role in self._deferred:
+                return _start(self._deferred[effect.role], role, effect, started)
+            return Answer(tuple(_call(role, effect, effect.items)), time.monotonic() - started)
 
     def seconds(self, effect: Effect) -> float:
         """How long an effect may take: more for more characters or more images."""
@@ -85,21 +89,51 @@ def _lots(effect: Effect) -> int:
     return max(1, math.ceil(characters / _CHARACTERS_PER_DEADLINE))
 
 
+def _start(detector: Deferred, score: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
+    """Begin a call whose answer comes later; one that cannot begin is tried the plain way, which finds the culprit."""
+    try:
+        promise = detector.start(effect.items)
+    except Exception:  # noqa: BLE001  a role may be anyone's code
+        return Answer(tuple(_call(score, effect, effect.items)), time.monotonic() - started)
+
+    def answer(made: list[Any]) -> Answer:
+        return Answer(tuple(_vetted(effect, effect.items, made[0])), time.monotonic() - started)
+
+    return after([promise], answer)
+
+
 def _call(role: Role, effect: Effect, items: tuple[Any, ...]) -> list[Any]:
     """Call a role for a batch; a batch that fails is halved until the culprit is alone."""
+    results: Any
     try:
         results = role(items)
-        if _one_each(results, items):
-            return [vet(effect, item, result) for item, result in zip(items, results, strict=True)]
-        problem = effect.failure("invalid", "not one result for each item")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  a role may be anyone's code: whatever it raises is a failed look
-        problem = effect.failure("error", type(error).__name__)
-    if len(items) == 1:
-        return [problem]
+        results = error
+    if len(items) == 1 or _one_each(results, items):
+        return _vetted(effect, items, results)
     middle = len(items) // 2
     return _call(role, effect, items[:middle]) + _call(role, effect, items[middle:])
+
+
+def _vetted(effect: Effect, items: tuple[Any, ...], results: Any) -> list[Any]:
+    """What a role gave for each item, or a failure in its place."""
+    if isinstance(results, BaseException):
+        return [effect.failure(_code(results), type(results).__name__)] * len(items)
+    if not _one_each(results, items):
+        return [effect.failure("invalid", "not one result for each item")] * len(items)
+    return [vet(effect, item, result) for item, result in zip(items, results, strict=True)]
+
+
+def _code(error: BaseException) -> str:
+    match error:
+        case OverloadedError():
+            return "overloaded"
+        case DeadlineError() | CancelledError():
+            return "timeout"
+        case _:
+            return "error"
 
 
 def _one_each(results: Any, items: tuple[Any, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""A few daemon threads on which role calls run, each under a deadline.
+"""A few daemon threads on which calls run, each under a deadline.
 
 Threads cannot be killed, so a call that hangs is abandoned: its future is answered, another thread takes its
 place, and the hung one ends if the call ever returns. All threads are daemons: none keeps the interpreter
@@ -8,20 +8,32 @@ from leaving.
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
 from typing import Any
 
+from eyelid.engine._forks import in_every_fork
+from eyelid.engine._futures import settle
 from eyelid.errors import ConfigurationError
 
 #: Hung calls tolerated at a time. Beyond it calls are answered as late without being tried, so that a role
 #: which always hangs does not fill the process with threads.
 MAX_ABANDONED = 32
+
+
+class _Answer(Future[Any]):
+    """Of a job. Cancelling it reaches the promise that its thread left behind."""
+
+    promise: Future[Any] | None = None
+
+    def cancel(self) -> bool:
+        if self.promise is not None:
+            return self.promise.cancel()
+        return super().cancel()
 
 
 class _Job:
@@ -32,18 +44,13 @@ class _Job:
         self.seconds = seconds
         self.late = late
         self.due = math.inf
-        self.future: Future[Any] = Future()
+        self.future = _Answer()
 
-    def settle(self, value: object) -> bool:
+    def answer(self, value: object) -> bool:
         """Answer the future, an error by raising; false if it was answered before."""
-        try:
-            if isinstance(value, BaseException):
-                self.future.set_exception(value)
-            else:
-                self.future.set_result(value)
-        except InvalidStateError:
-            return False
-        return True
+        if isinstance(value, BaseException):
+            return settle(self.future, error=value)
+        return settle(self.future, value)
 
 
 class _Crew:
@@ -84,19 +91,36 @@ class _Crew:
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
             kept = self._perform(job) if job.future.set_running_or_notify_cancel() else True
-            self._finish(job, abandoned=not kept)
+            self._leave(job, abandoned=not kept)
             if not kept:
                 return  # another thread has taken this one's place
             del job  # an idle thread holds no content
 
     def _perform(self, job: _Job) -> bool:
-        """Whether the job was answered in time."""
+        """Whether the thread is still wanted: false where the job was given up while it ran."""
         if not self._watch(job):
-            return job.settle(job.late())
+            return job.answer(job.late())
         try:
-            return job.settle(job.work())
+            made = job.work()
         except KeyboardInterrupt as error:
-            return job.settle(error)
+            made = error
+        if isinstance(made, Future):
+            return self._promised(job, made)
+        return job.answer(made)
+
+    def _promised(self, job: _Job, promise: Future[Any]) -> bool:
+        """The answer comes later; the thread goes on and the watch stays."""
+        with self._changed:
+            if job not in self._running:
+                return False
+            job.future.promise = promise
+        promise.add_done_callback(lambda done: self._kept(job, done))
+        return True
+
+    def _kept(self, job: _Job, promise: Future[Any]) -> None:
+        with self._changed:
+            self._running.discard(job)
+        job.answer(CancelledError() if promise.cancelled() else promise.exception() or promise.result())
 
     def _watch(self, job: _Job) -> bool:
         """Start the clock of a job; false where too many hang already for another to be tried."""
@@ -112,9 +136,10 @@ class _Crew:
                 self._changed.notify_all()
             return True
 
-    def _finish(self, job: _Job, *, abandoned: bool) -> None:
+    def _leave(self, job: _Job, *, abandoned: bool) -> None:
         with self._changed:
-            self._running.discard(job)
+            if job.future.promise is None:
+                self._running.discard(job)
             if abandoned:
                 self._abandoned -= 1
             else:
@@ -130,15 +155,20 @@ class _Crew:
                 if self._wake > now:
                     self._changed.wait(None if self._wake == math.inf else self._wake - now)
                     continue
-                for job in [job for job in self._running if job.due <= now]:
-                    self._abandon(job)
+                late = [job for job in self._running if job.due <= now]
+                self._running.difference_update(late)
+            for job in late:  # without the lock: what makes the answer may have locks of its own
+                self._abandon(job)
 
     def _abandon(self, job: _Job) -> None:
-        self._running.discard(job)
-        if not job.settle(job.late()):
+        if not job.answer(job.late()):
             return  # it came back in this very moment
-        self._unfinished -= 1
-        self._abandoned += 1
+        if job.future.promise is not None:
+            job.future.promise.cancel()  # no thread is held; what has not begun need not
+            return
+        with self._changed:
+            self._unfinished -= 1
+            self._abandoned += 1
         self._start(self._serve)
 
 
@@ -147,14 +177,17 @@ class Workers:
 
     def __init__(self, size: int = 4) -> None:
         self._size = size
-        self._pid = -1
         self._closed = False
+        self._lock = threading.Lock()
+        self._crew: _Crew | None = None
+        in_every_fork(self, Workers._forget)
 
     def submit(self, work: Callable[[], Any], *, seconds: float, late: Callable[[], Any]) -> Future[Any]:
         """Run `work` on a thread. The clock starts when a thread takes it up, not while it queues.
 
         Args:
-            work: must not raise, except `KeyboardInterrupt`.
+            work: must not raise, except `KeyboardInterrupt`. It may return a future: the thread is then free, and
+                the clock runs on until that future is done.
             seconds: after which the future is answered by `late()` instead.
             late: makes the answer for a call that hangs.
 
@@ -167,15 +200,19 @@ class Workers:
 
     def close(self) -> None:
         """Let the threads end; what is running is finished first. Safe to call twice."""
-        self._closed = True
-        if self._pid == os.getpid():
-            self._crew.close()
+        with self._lock:
+            self._closed = True
+            if self._crew is not None:
+                self._crew.close()
 
     def _present(self) -> _Crew:
-        if self._pid != os.getpid():  # threads do not survive a fork, and locks may be held for ever
-            self._crew = _Crew(self._size)
-            if self._closed:
-                self._crew.close()
-            weakref.finalize(self, self._crew.close).atexit = False
-            self._pid = os.getpid()
-        return self._crew
+        with self._lock:
+            if self._crew is None:
+                self._crew = _Crew(self._size)
+                if self._closed:
+                    self._crew.close()
+                weakref.finalize(self, self._crew.close).atexit = False
+            return self._crew
+
+    def _forget(self) -> None:
+        self._lock, self._crew = threading.Lock(), None

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import eyelid
+from eyelid.engine import Workers
+from eyelid.engine._workers import MAX_ABANDONED
 from eyelid.errors import ConfigurationError
 from eyelid.guard import Guard
-from eyelid.guard._workers import MAX_ABANDONED, Workers
 from eyelid.policy import Policy
 from eyelid.testing import FakeDetector, Fault, FaultyDetector
 from eyelid.types import Status
