@@ -151,15 +151,16 @@ class Engine:
             self._use_one_thread()
             try:
                 return sweep(seconds, _SIZES)
-            except Exception as error:  # noqa: BLE001  raised again below, where the caller waits
+            except Exception as error:  # noqa: BLE001  the future raises it
                 return error
 
-        found = self._workers.submit(work, seconds=4 * self._hang, late=TimeoutError).result()
-        if isinstance(found, Exception):
-            raise EngineError(f"{runner.name} could not be warmed up: {type(found).__name__}") from found
+        try:
+            found: int = self._workers.submit(work, seconds=4 * self._hang, late=TimeoutError).result()
+        except Exception as error:
+            raise EngineError(f"{runner.name} could not be warmed up: {type(error).__name__}") from error
         with self._lock:
             self._budgets.put(runner, found)
-        return int(found)
+        return found
 
     def stats(self) -> Stats:
         """What it has done so far."""
