@@ -1,5 +1,13 @@
-"""Talking to a server: the messages, and how to call without hanging, hammering or believing too much."""
+"""Talking to a server: the messages, and how to call without hanging, hammering or believing too much.
 
+`Endpoint` needs the extra "remote"; the messages do not.
+"""
+
+from eyelid.remote._breaker import Breaker, Circuit
+from eyelid.remote._endpoint import Endpoint, Prepared
+from eyelid.remote._retries import RetryBudget, delay
+from eyelid.remote._text import lots, sendable, size
+from eyelid.remote._trouble import Trouble, refused
 from eyelid.remote._wire import (
     MAX_ITEMS,
     REWRITE_PATH,
@@ -23,6 +31,11 @@ __all__ = [
     "MAX_ITEMS",
     "REWRITE_PATH",
     "SCORE_PATH",
+    "Breaker",
+    "Circuit",
+    "Endpoint",
+    "Prepared",
+    "RetryBudget",
     "RewriteCall",
     "RewriteItem",
     "RewriteReply",
@@ -31,9 +44,15 @@ __all__ = [
     "ScoreItem",
     "ScoreReply",
     "ScoreResult",
+    "Trouble",
     "WireAssessment",
     "WireFailure",
     "WireSpan",
+    "delay",
+    "lots",
+    "refused",
     "rewrite_call",
     "score_call",
+    "sendable",
+    "size",
 ]

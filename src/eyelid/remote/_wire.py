@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eyelid.protocols import Assessment, RewriteRequest, ScoreRequest
+from eyelid.remote._text import sendable
 from eyelid.taxonomy import Category
 from eyelid.types import Failure, Scores, Span, Surface
 
@@ -223,7 +224,13 @@ def score_call(requests: Mapping[str, ScoreRequest], *, seconds: float | None = 
         pydantic.ValidationError: a request is not of the contract; the message holds no content.
     """
     items = [
-        ScoreItem(id=id, text=r.text, prompt=r.prompt, surface=r.surface, source=r.source)  # type: ignore[arg-type]
+        ScoreItem(
+            id=id,
+            text=sendable(r.text),
+            prompt=sendable(r.prompt),
+            surface=r.surface,
+            source=r.source,  # type: ignore[arg-type]  # pydantic looks at it
+        )
         for id, r in requests.items()
     ]
     return ScoreCall(items=items, seconds=seconds)
@@ -238,8 +245,8 @@ def rewrite_call(requests: Mapping[str, RewriteRequest], *, seconds: float | Non
     items = [
         RewriteItem(
             id=id,
-            text=r.text,
-            prompt=r.prompt,
+            text=sendable(r.text),
+            prompt=sendable(r.prompt),
             surface=r.surface,
             category=str(r.category),
             spans=[WireSpan.of(span) for span in r.spans],
