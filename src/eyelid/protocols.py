@@ -52,7 +52,11 @@ class Assessment:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds harm or injection; it does not decide."""
+    """Finds harm or injection; it does not decide.
+
+    One that keeps what it has read of a growing text, so that a longer one costs only what is new, says so by an
+    attribute `incremental = True`: streams then ask it more often, each time for the text from its beginning.
+    """
 
     @property
     def name(self) -> str: ...

@@ -325,7 +325,7 @@ def _on_a_loop() -> bool:
 
 
 def _wanted(entry: Entry) -> bool:
-    return not all(future.cancelled() for future in entry.waiters)
+    return any(not future.cancelled() for future in entry.waiters)
 
 
 def _begin(entry: Entry) -> bool:

@@ -145,19 +145,18 @@ class Scheduler:
 
     def _fill(self, runner: Runner, now: float, budget: int, idle: int, lapsed: list[Entry]) -> Iterator[Entry]:
         lines = self._lines[runner]
-        waiting = sum(line.tokens for line in lines)
-        allowed = min(budget, math.ceil(waiting / idle))
+        allowed = min(budget, math.ceil(sum(line.tokens for line in lines) / idle))
+        heads = {line: head for line in lines if (head := self._head(line, now, lapsed))}
         used = 0
-        while heads := [
-            (head.due, number) for number, line in enumerate(lines) if (head := self._head(line, now, lapsed))
-        ]:
-            line = lines[min(heads)[1]]
-            entry = line.peek()
-            assert entry is not None
+        while heads:
+            line = min(heads, key=lambda line: heads[line].due)
+            entry = heads.pop(line)
             if used and used + entry.item.tokens > allowed:
                 break
             used += entry.item.tokens
             yield self._pop(line, entry)
+            if head := self._head(line, now, lapsed):
+                heads[line] = head
 
     def _head(self, line: _Line, now: float, lapsed: list[Entry]) -> Entry | None:
         """The first entry of a line that is to be evaluated; those before it are taken out."""

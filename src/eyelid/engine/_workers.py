@@ -102,7 +102,7 @@ class _Crew:
             return job.answer(job.late())
         try:
             made = job.work()
-        except KeyboardInterrupt as error:
+        except BaseException as error:  # noqa: BLE001  it belongs to whoever waits; the thread goes on
             made = error
         if isinstance(made, Future):
             return self._promised(job, made)
@@ -186,8 +186,8 @@ class Workers:
         """Run `work` on a thread. The clock starts when a thread takes it up, not while it queues.
 
         Args:
-            work: must not raise, except `KeyboardInterrupt`. It may return a future: the thread is then free, and
-                the clock runs on until that future is done.
+            work: what it raises, its future raises. It may return a future: the thread is then free, and the clock
+                runs on until that future is done.
             seconds: after which the future is answered by `late()` instead.
             late: makes the answer for a call that hangs.
 

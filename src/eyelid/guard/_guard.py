@@ -14,7 +14,7 @@ from eyelid.guard._case import Case
 from eyelid.guard._drivers import arun, run, together
 from eyelid.guard._effects import Answer, Effect
 from eyelid.guard._flow import flow, settle
-from eyelid.guard._release import MODES, Mode, Release
+from eyelid.guard._release import GEOMETRIC, INCREMENTAL, MODES, Mode, Release
 from eyelid.guard._roles import Roles
 from eyelid.guard._stream import AsyncGuardedStream, GuardedStream
 from eyelid.policy import Policy, known
@@ -67,6 +67,10 @@ class Guard:
             raise ConfigurationError(f"workers is {workers}; at least 1 is needed")
         self.policy = policy or Policy.preset()
         self._detectors = {surface: self._on(surface, tuple(by_name)) for surface in Surface}
+        self._paces = {
+            surface: INCREMENTAL if all(getattr(by_name[n], "incremental", False) for n in names) else GEOMETRIC
+            for surface, names in self._detectors.items()
+        }
         self._can_rewrite = detoxifier is not None
         self._roles = Roles(
             by_name, deadlines=self.policy.deadlines, decoder=decoder, reader=reader, detoxifier=detoxifier
@@ -194,7 +198,8 @@ class Guard:
 
     def _release(self, prompt: str, images: Sequence[Image], surface: Surface | str, mode: Mode) -> Release:
         known("mode", mode, MODES)
-        return Release(self._case(_exchange(None, prompt, NO_RESPONSE, images, (), surface)), mode)
+        case = self._case(_exchange(None, prompt, NO_RESPONSE, images, (), surface))
+        return Release(case, mode, self._paces[case.exchange.surface])
 
     def _submit(self, effect: Effect) -> Future[Answer]:
         context = copy_context()  # whose work it is, and how soon it is needed

@@ -20,13 +20,31 @@ from eyelid.types import Action, Coverage, Failure, Outcome, Scores, Status, Ste
 Mode: TypeAlias = Literal["sentence", "buffer"]
 MODES: Final = ("sentence", "buffer")
 
-#: Characters that must be there before the first look. Each later part is to be twice as long as the one
-#: before, up to the last size, so that the first words come soon and a long text costs few looks.
-FIRST_SIZE, LAST_SIZE = 120, 960
-#: How often a sentence's end is looked for beyond that, in characters.
+#: How often a sentence's end is looked for beyond a look that was due, in characters.
 STRIDE = 32
-#: Characters before a part that are scored with it, so that harm which spans sentences is seen whole.
-CONTEXT = 640
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When a growing text is looked at.
+
+    Args:
+        first: characters that must be there before the first look. Each later part is to be twice as long as the
+            one before, so that the first words come soon and a long text costs few looks,
+        last: up to this size.
+        context: characters before a part that are scored with it, so that harm which spans sentences is seen whole;
+            `None` for all.
+    """
+
+    first: int
+    last: int
+    context: int | None
+
+
+#: For detectors that read a text anew at each look.
+GEOMETRIC = Pace(first=120, last=960, context=640)
+#: For detectors that keep what they have read: about 16 tokens at a time, from the beginning.
+INCREMENTAL = Pace(first=64, last=64, context=None)
 
 
 END: Final = object()
@@ -54,10 +72,12 @@ class Release:
     Args:
         case: what comes with the text; its own text is still empty.
         mode: "buffer" releases nothing before the end.
+        pace: when it is looked at.
     """
 
-    def __init__(self, case: Case, mode: Mode) -> None:
+    def __init__(self, case: Case, mode: Mode, pace: Pace = GEOMETRIC) -> None:
         self.case = case
+        self._pace = pace
         self._holds = mode == "buffer" or bool(case.exchange.images)
         self._chunks: list[str] = []
         self._length = 0
@@ -67,7 +87,7 @@ class Release:
 
     def steps(self) -> Steps:
         """Pull, look, emit; the outcome in the end."""
-        size, looked_for = FIRST_SIZE, FIRST_SIZE
+        size = looked_for = self._pace.first
         more = True
         while more:
             more = yield from self._take()
@@ -77,7 +97,7 @@ class Release:
                     looked_for += STRIDE
                     continue
                 yield from self._try_to_release(end)
-                size = min(2 * size, LAST_SIZE)
+                size = min(2 * size, self._pace.last)
                 looked_for = end + size
         return (yield from self._finish())
 
@@ -127,7 +147,9 @@ class Release:
             self._holds = True
 
     def _context_start(self, text: str) -> int:
-        start = self._released - CONTEXT
+        if self._pace.context is None:
+            return 0
+        start = self._released - self._pace.context
         return text.find(" ", start, self._released) + 1 if start > 0 else 0
 
     def _emit(self, text: str) -> Generator[Want, Any, None]:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from eyelid.engine import after, claim
@@ -91,9 +92,10 @@ def _lots(effect: Effect) -> int:
 
 def _start(detector: Deferred, score: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
     """Begin a call whose answer comes later; one that cannot begin is tried the plain way, which finds the culprit."""
-    try:
+    promise: object = None
+    with suppress(Exception):
         promise = detector.start(effect.items)
-    except Exception:  # noqa: BLE001  a role may be anyone's code
+    if not isinstance(promise, Future):
         return Answer(tuple(_call(score, effect, effect.items)), time.monotonic() - started)
 
     def answer(made: list[Any]) -> Answer:
