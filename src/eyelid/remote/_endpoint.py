@@ -148,6 +148,7 @@ class Endpoint:
         own = time.monotonic() + self.seconds
         until = min(own, deadline)
         self._under_way += 1
+        session.budget.earn()
         try:
             async with asyncio.timeout_at(until):
                 return await _lot(session, path, items, prepare, until)
@@ -177,7 +178,9 @@ async def _lot(
     prepared = prepare(items, max(0.001, until - time.monotonic()))
     answer = await session.post(path, prepared.body, until)
     if isinstance(answer, Trouble):
-        if not answer.halves or len(items) == 1 or not session.budget.spend():
+        # A server that refuses what it is given is well; one that breaks on it may not be, and is spared.
+        well = answer.code in ("invalid", "limit")
+        if not answer.halves or len(items) == 1 or not (well or session.budget.spend()):
             return [answer] * len(items)
         middle = len(items) // 2
         halves = (items[:middle], items[middle:])

@@ -63,7 +63,6 @@ class Session:
             body: JSON.
             until: when no attempt is begun any more, in seconds of `time.monotonic`.
         """
-        self.budget.earn()
         async with self._slots:
             attempt = 0
             while True:
