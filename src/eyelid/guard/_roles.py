@@ -93,7 +93,7 @@ def _lots(effect: Effect) -> int:
 def _start(detector: Deferred, score: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
     """Begin a call whose answer comes later; one that cannot begin is tried the plain way, which finds the culprit."""
     promise: object = None
-    with suppress(Exception):
+    with suppress(Exception, SystemExit):
         promise = detector.start(effect.items)
     if not isinstance(promise, Future):
         return Answer(tuple(_call(score, effect, effect.items)), time.monotonic() - started)
