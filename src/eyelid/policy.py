@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -100,7 +100,7 @@ class SurfacePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Thresholds and strategies for every surface. Immutable; `override` gives a changed copy.
+    """Thresholds and strategies for every surface. Immutable; `adjust` gives a changed copy.
 
     Args:
         surfaces: the rules of each surface; all five are needed.
@@ -195,6 +195,31 @@ class Policy:
             return_images=file.return_images,
             name=name,
         )
+
+    def adjust(
+        self, *surfaces: Surface, strategy: Strategy | str | None = None, on_failure: OnFailure | None = None
+    ) -> Policy:
+        """A copy with other rules on some surfaces.
+
+        Args:
+            surfaces: where; all of them if none is named.
+            strategy: what to do with flagged content; as it is if left out.
+            on_failure: what to do where a look failed; as it is if left out.
+
+        Raises:
+            PolicyError: an unknown surface, strategy or choice.
+        """
+        for surface in surfaces:
+            known("surface", surface, Surface)
+        changed = dict(self.surfaces)
+        for surface in surfaces or Surface:
+            rules = changed[Surface(surface)]
+            changed[Surface(surface)] = replace(
+                rules,
+                strategy=rules.strategy if strategy is None else strategy,  # type: ignore[arg-type]  # it checks names
+                on_failure=rules.on_failure if on_failure is None else on_failure,
+            )
+        return replace(self, surfaces=changed)
 
     def for_surface(self, surface: Surface) -> SurfacePolicy:
         """The rules of one surface."""

@@ -162,6 +162,8 @@ class Exchange:
         images: on `INPUT` the user's, on `TOOL_RESULT`, `OUTPUT` and `RETRIEVED` what came with the response.
         history: earlier turns, oldest first; context only, and only the last of them where there is no prompt.
         surface: where it stands.
+        uninspectable: parts beside text and images that came with it and that nobody can look at, such as audio, files
+            or addresses that are not fetched; more than 0 makes the look a failed one.
 
     Raises:
         InputError: a part is of another type, or the surface is unknown.
@@ -172,6 +174,7 @@ class Exchange:
     images: tuple[Image, ...] = ()
     history: tuple[str, ...] = field(default=(), repr=False)
     surface: Surface = Surface.OUTPUT
+    uninspectable: int = 0
 
     def __post_init__(self) -> None:
         for name in ("prompt", "response"):
@@ -187,6 +190,8 @@ class Exchange:
         if self.surface not in tuple(Surface):
             raise InputError(f"the surface must be one of {', '.join(Surface)}")
         object.__setattr__(self, "surface", Surface(self.surface))
+        if self.uninspectable < 0:
+            raise InputError("uninspectable must be a number of parts, 0 or more")
 
     @property
     def text(self) -> str:

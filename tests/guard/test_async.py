@@ -12,7 +12,7 @@ from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
 from eyelid.types import Exchange, Failure, Image, Surface
 
 #: Names that need no twin: none of them waits for anything.
-WITHOUT_TWIN = {"close", "policy"}
+WITHOUT_TWIN = {"close", "policy", "under"}
 
 
 class Slow(FakeDetector):

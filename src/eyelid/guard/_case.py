@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from eyelid.guard._effects import Asking
 from eyelid.policy import Policy, SurfacePolicy
-from eyelid.types import Exchange, Image, Surface
+from eyelid.types import Exchange, Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Case:
             return ""
         return self.exchange.prompt or (self.exchange.history[-1] if self.exchange.history else "")
 
-    def of_text(self, text: str, *, images: tuple[Image, ...] = ()) -> Case:
-        """The same case with another text and other images; asks on the same behalf."""
-        if self.exchange.surface is Surface.INPUT:
-            return replace(self, exchange=replace(self.exchange, prompt=text, images=images))
-        return replace(self, exchange=replace(self.exchange, response=text, images=images))
+    def of_text(self, text: str, *, alone: bool = True) -> Case:
+        """The same case with another text, alone or with all that came with it; asks on the same behalf."""
+        name = "prompt" if self.exchange.surface is Surface.INPUT else "response"
+        exchange = replace(self.exchange, **{name: text})  # type: ignore[arg-type]
+        return replace(self, exchange=replace(exchange, images=(), uninspectable=0) if alone else exchange)

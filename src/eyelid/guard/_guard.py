@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
+from copy import copy
 from types import TracebackType
 from typing import Final
 
@@ -65,17 +66,32 @@ class Guard:
             raise ConfigurationError(f"a guard needs detectors of different names, not {[d.name for d in detectors]}")
         if workers < 1:
             raise ConfigurationError(f"workers is {workers}; at least 1 is needed")
-        self.policy = policy or Policy.preset()
-        self._detectors = {surface: self._on(surface, tuple(by_name)) for surface in Surface}
+        self._by_name = by_name
+        self._parts = {"decoder": decoder, "reader": reader, "detoxifier": detoxifier}
+        self._workers = Workers(workers)
+        self._obey(policy or Policy.preset())
+
+    def _obey(self, policy: Policy) -> None:
+        self.policy = policy
+        self._detectors = {surface: self._on(surface, tuple(self._by_name)) for surface in Surface}
         self._paces = {
-            surface: INCREMENTAL if all(getattr(by_name[n], "incremental", False) for n in names) else GEOMETRIC
+            surface: INCREMENTAL if all(getattr(self._by_name[n], "incremental", False) for n in names) else GEOMETRIC
             for surface, names in self._detectors.items()
         }
-        self._can_rewrite = detoxifier is not None
-        self._roles = Roles(
-            by_name, deadlines=self.policy.deadlines, decoder=decoder, reader=reader, detoxifier=detoxifier
-        )
-        self._workers = Workers(workers)
+        self._roles = Roles(self._by_name, deadlines=policy.deadlines, **self._parts)  # type: ignore[arg-type]
+
+    def under(self, policy: Policy) -> Guard:
+        """The same guard under another policy. It shares detectors, models and threads; closing one closes both.
+
+        Example:
+            strict_on_tools = guard.under(guard.policy.adjust(Surface.TOOL_RESULT, strategy="block"))
+
+        Raises:
+            PolicyError: the policy names a detector that is not there.
+        """
+        other = copy(self)
+        other._obey(policy)
+        return other
 
     def check(
         self,
@@ -194,7 +210,7 @@ class Guard:
     def _case(self, exchange: Exchange) -> Case:
         if not isinstance(exchange, Exchange):
             raise InputError(f"a guard looks at an Exchange, not at {type(exchange).__name__}")
-        return Case(exchange, self.policy, self._detectors[exchange.surface], self._can_rewrite)
+        return Case(exchange, self.policy, self._detectors[exchange.surface], self._parts["detoxifier"] is not None)
 
     def _release(self, prompt: str, images: Sequence[Image], surface: Surface | str, mode: Mode) -> Release:
         known("mode", mode, MODES)

@@ -75,6 +75,8 @@ def inspect(case: Case) -> Flow[Findings]:
     if too_long:
         case.asking.failures.append(too_long)
         return Findings(Scores(), Scores(), _coverage(case), (too_long,))
+    if number := case.exchange.uninspectable:
+        case.asking.failures.append(Failure("content", "uninspectable", f"{number} parts that cannot be looked at"))
     pictures = yield from look_at(case)
     parts = passages(case, [picture.text for picture in pictures])
     (made,) = yield from case.asking.ask(Effect(Stage.TEXT, tuple(part.text for part in parts)))
@@ -161,7 +163,7 @@ def _coverage(case: Case, pictures: Sequence[Picture] = (), seen: Mapping[int | 
         pixels=sum(picture.pixels for picture in pictures),
         total_pixels=sum(picture.total_pixels for picture in pictures),
         blocks=int(bool(text) and seen.get(None) == 1.0) + read,
-        total_blocks=int(bool(text)) + len(images),
+        total_blocks=int(bool(text)) + len(images) + case.exchange.uninspectable,
     )
 
 

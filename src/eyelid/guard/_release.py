@@ -78,7 +78,7 @@ class Release:
     def __init__(self, case: Case, mode: Mode, pace: Pace = GEOMETRIC) -> None:
         self.case = case
         self._pace = pace
-        self._holds = mode == "buffer" or bool(case.exchange.images)
+        self._holds = mode == "buffer" or bool(case.exchange.images or case.exchange.uninspectable)
         self._chunks: list[str] = []
         self._length = 0
         self._released = 0
@@ -160,7 +160,7 @@ class Release:
     def _finish(self) -> Steps:
         """Check the whole text, and deliver what is left of whatever may be passed on."""
         text = self._text()
-        case = self.case.of_text(text, images=self.case.exchange.images)
+        case = self.case.of_text(text, alone=False)
         outcome = yield from flow(case)
         yield from self._emit(self._rest(case, text[: self._released], outcome))
         return replace(outcome, text="".join(self._delivered), trace=(*self._trace, *outcome.trace))
