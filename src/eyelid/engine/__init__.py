@@ -6,7 +6,7 @@ from eyelid.engine._engine import Engine
 from eyelid.engine._forks import in_every_fork
 from eyelid.engine._futures import after
 from eyelid.engine._item import Item, Limits, Runner
-from eyelid.engine._registry import engine_for, shared
+from eyelid.engine._registry import engine_for, engines, shared
 from eyelid.engine._replicas import Replicas
 from eyelid.engine._scheduler import Batch, Entry, Scheduler
 from eyelid.engine._stats import Histogram, Stats
@@ -32,6 +32,7 @@ __all__ = [
     "claim",
     "current_claim",
     "engine_for",
+    "engines",
     "in_every_fork",
     "shared",
     "usable_cpus",

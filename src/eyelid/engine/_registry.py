@@ -33,6 +33,10 @@ class _Registry:
                 self._engines[place] = Engine(device)
             return self._engines[place]
 
+    def engines(self) -> tuple[Engine, ...]:
+        with self._lock:
+            return tuple(self._engines.values())
+
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         with self._lock:
             found = self._models.get(key)
@@ -58,6 +62,11 @@ def engine_for(device: Device) -> Engine:
     Devices that differ in workers or budget have engines of their own; most programs choose one.
     """
     return _REGISTRY.engine(device)
+
+
+def engines() -> tuple[Engine, ...]:
+    """The engines of this process so far, for whoever watches them."""
+    return _REGISTRY.engines()
 
 
 def shared(key: Hashable, make: Callable[[], T]) -> T:
