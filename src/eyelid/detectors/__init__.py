@@ -1,8 +1,22 @@
 """Detectors: they find harm or injection and do not decide."""
 
+from eyelid.detectors._bands import TOP, Band, Fit, fit_band
 from eyelid.detectors._cached import CachedDetector
+from eyelid.detectors._cascade import CascadeDetector, CascadeStats
 from eyelid.detectors._embedded import EmbeddedDetector, Looks
 from eyelid.detectors._looks import COLUMNS
 from eyelid.detectors._verdict_store import CacheStats
 
-__all__ = ["COLUMNS", "CacheStats", "CachedDetector", "EmbeddedDetector", "Looks"]
+__all__ = [
+    "COLUMNS",
+    "TOP",
+    "Band",
+    "CacheStats",
+    "CachedDetector",
+    "CascadeDetector",
+    "CascadeStats",
+    "EmbeddedDetector",
+    "Fit",
+    "Looks",
+    "fit_band",
+]
