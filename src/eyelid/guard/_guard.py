@@ -12,6 +12,7 @@ from typing import Final
 from eyelid.engine import Workers, claim
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.guard._case import Case
+from eyelid.guard._direct import rewritten, scored
 from eyelid.guard._drivers import arun, run, together
 from eyelid.guard._effects import Answer, Effect
 from eyelid.guard._flow import flow, settle
@@ -19,8 +20,16 @@ from eyelid.guard._release import GEOMETRIC, INCREMENTAL, MODES, Mode, Release
 from eyelid.guard._roles import Roles
 from eyelid.guard._stream import AsyncGuardedStream, GuardedStream
 from eyelid.policy import Policy, known
-from eyelid.protocols import Detector, Detoxifier, ImageDecoder, ImageReader
-from eyelid.types import Exchange, Image, Outcome, Surface
+from eyelid.protocols import (
+    Assessment,
+    Detector,
+    Detoxifier,
+    ImageDecoder,
+    ImageReader,
+    RewriteRequest,
+    ScoreRequest,
+)
+from eyelid.types import Exchange, Failure, Image, Outcome, Surface
 
 
 class _NoResponse(str):
@@ -190,6 +199,25 @@ class Guard:
     ) -> AsyncGuardedStream:
         """As `stream`, for `async for`. A plain iterable is taken too; it is iterated on the event loop."""
         return AsyncGuardedStream(chunks, self._release(prompt, images, surface, mode), self._submit_soon)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[Assessment | Failure]:
+        """What the detectors find in texts as they stand, the worst of them counting; nothing is decided.
+
+        For a guard elsewhere whose `RemoteDetector` asks: it has made the views, and it has the policy.
+        """
+        return run(scored(requests, self._detectors), self._submit)
+
+    async def ascore(self, requests: Sequence[ScoreRequest]) -> list[Assessment | Failure]:
+        """As `score`, without ever blocking the event loop."""
+        return await arun(scored(requests, self._detectors), self._submit)
+
+    def rewrite(self, requests: Sequence[RewriteRequest]) -> list[str | Failure]:
+        """What the detoxifier makes of flagged texts. It is not scored again: whoever asks has to."""
+        return run(rewritten(requests), self._submit)
+
+    async def arewrite(self, requests: Sequence[RewriteRequest]) -> list[str | Failure]:
+        """As `rewrite`, without ever blocking the event loop."""
+        return await arun(rewritten(requests), self._submit)
 
     def close(self) -> None:
         """Let the worker threads end. The guard cannot be used afterwards."""
