@@ -145,4 +145,7 @@ def _between(scores: NDArray[np.float64], place: int, threshold: float) -> float
     before = scores[place - 1] if place else 0.0
     if place == len(scores) or before < threshold <= scores[place]:
         return threshold
-    return float((before + scores[place]) / 2) if place else 0.0
+    if not place:
+        return 0.0
+    middle = float((before + scores[place]) / 2)
+    return middle if before < middle else float(scores[place])  # neighbours have nothing between them
