@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, cast
@@ -13,7 +15,7 @@ from eyelid.cli._exit import usage
 from eyelid.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from eyelid import Exchange, Guard, Outcome
+    from eyelid import Exchange, Guard, Outcome, Policy
 
 PolicyOption = Annotated[
     str, typer.Option("--policy", help="strict, balanced, monitor, or a TOML file.", metavar="NAME|FILE")
@@ -29,10 +31,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard
 class GuardLoader(Protocol):
     """Makes the guard that a verb works with."""
 
-    def __call__(self, policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard: ...
+    def __call__(self, policy: str | Path | Policy, *, weights: Path | None, threads: int | None) -> Guard: ...
 
 
-def load_default(policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard:
+def load_default(policy: str | Path | Policy, *, weights: Path | None, threads: int | None) -> Guard:
     """The guard with the embedded detector and detoxifier, and with the reader where it is installed.
 
     Without it, texts are checked all the same and every image is a failed look.
@@ -55,9 +57,28 @@ def make_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, 
     Raises:
         ConfigurationError: the policy, the weights or an extra has to be mended.
     """
-    load = cast(GuardLoader, ctx.obj or load_default)
-    named = Path(policy) if policy.endswith(".toml") or "/" in policy else policy
-    return load(named, weights=weights, threads=threads)
+    return _loader(ctx)(_named(policy), weights=weights, threads=threads)
+
+
+def guard_maker(
+    ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None
+) -> Callable[[], Guard]:
+    """What loads the guard in another process; a policy file is read here, weights are looked for there.
+
+    Raises:
+        ConfigurationError: the policy file has to be mended.
+    """
+    named = _named(policy)
+    carried = eyelid.Policy.from_toml(named) if isinstance(named, Path) else named
+    return partial(_loader(ctx), carried, weights=weights, threads=threads)
+
+
+def _loader(ctx: typer.Context) -> GuardLoader:
+    return cast(GuardLoader, ctx.obj or load_default)
+
+
+def _named(policy: str) -> str | Path:
+    return Path(policy) if policy.endswith(".toml") or "/" in policy else policy
 
 
 def look(guard: Guard, exchange: Exchange) -> Outcome:

@@ -19,19 +19,26 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One exchange to be checked, and what it is called."""
+    """One exchange to be checked, what it is called, and where it stands; `file` where there are several."""
 
     id: str | int
     exchange: Exchange = field(repr=False)
     line: int
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is no row: its number, from 1, and the reason."""
+    """A line that is no row: its number, from 1, the reason, and the file where there are several."""
 
     line: int
     reason: str
+    file: str = ""
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return f"{self.file}, line {self.line}" if self.file else f"line {self.line}"
 
 
 class _BadRowError(ValueError):

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Generator, Iterator
+from contextlib import closing, redirect_stdout
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from eyelid.cli._exit import ExitCode, usage
-from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, open_guard
-from eyelid.cli._record import outcome_record, to_json
-from eyelid.cli._rows import BadLine, Row, parse_object, read_rows
-from eyelid.types import Outcome
-
-if TYPE_CHECKING:
-    from eyelid import Guard
-
-#: How every line that `scan` writes begins; nothing else is ever cut off from a file.
-LINE_START = b'{"id": '
+from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, guard_maker, open_guard
+from eyelid.cli._record import to_json
+from eyelid.cli._rows import BadLine
+from eyelid.cli._scan_batches import Corpus, Done, look_at, read_batches
+from eyelid.cli._scan_out import ids_already_in
+from eyelid.errors import ConfigurationError, EngineError
 
 
 def scan(
     ctx: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN.jsonl", exists=True, dir_okay=False, help="Rows to look at.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN.jsonl", exists=True, help="Rows to look at; or a folder of such files.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="Where the outcomes go, one line for each row.")],
     image_root: Annotated[
         Path | None, typer.Option(help="Folder that image paths are taken below; the folder of IN.jsonl if not given.")
@@ -37,6 +36,15 @@ def scan(
     policy: PolicyOption = "balanced",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
+    on_ray: Annotated[bool, typer.Option("--ray", help="Work in several processes or on several machines.")] = False,
+    ray_address: Annotated[
+        str, typer.Option(metavar="HOST:PORT|auto", help="A Ray cluster that this machine is part of; else its own.")
+    ] = "",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Guards on Ray, each on --threads CPUs (1); else as many as fit."),
+    ] = None,
+    worker_gpus: Annotated[float, typer.Option(min=0.0, help="GPUs of each guard on Ray; 0.5 lets two share.")] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Look at every row of a JSONL file and write what to pass on.
@@ -49,134 +57,108 @@ def scan(
     then ends with 1 after all other rows are written. Exit codes: 0 all rows done, 1 some lines were bad,
     2 usage, 130 interrupted.
 
+    With --ray outcomes come in any order, each id once; a batch whose worker dies is looked at again.
+
     Examples:
 
       eyelid scan conversations.jsonl --out outcomes.jsonl
 
       eyelid scan tools.jsonl --out strict.jsonl --policy strict --json
+
+      eyelid scan --ray --ray-address auto corpus/ --out outcomes.jsonl
     """
+    if not on_ray and (ray_address or workers or worker_gpus):
+        usage("--ray-address, --workers and --worker-gpus go with --ray")
+    files = _files(source, out)
+    root = image_root or (source if source.is_dir() else source.parent)
+    corpus = Corpus(files, root, ids_already_in(out), batch)
+    tally = _Tally()
+    try:
+        if on_ray:
+            results = _on_ray(ctx, corpus, policy, weights, threads or 1, ray_address, workers, worker_gpus)
+        else:
+            results = _here(ctx, corpus, policy, weights, threads)
+        with closing(results):
+            _write(results, corpus, out, tally)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    except ConfigurationError as error:
+        usage(error)
+    except EngineError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(ExitCode.INCOMPLETE) from None
+    except OSError as error:
+        usage(f"{error.strerror or 'a file could not be read or written'}: {out}")
+    _summary(tally, out, as_json)
+    raise typer.Exit(ExitCode.INCOMPLETE if tally.bad else ExitCode.ALLOWED)
+
+
+def _files(source: Path, out: Path) -> tuple[Path, ...]:
+    """What is read, none of which may be what is written."""
+    if source.is_dir() and out.resolve().parent == source.resolve():
+        usage("--out must be outside the folder that is read")
     if out.resolve() == source.resolve():
         usage("--out must be another file than the input")
-    counts: Counter[str] = Counter()
-    bad: list[BadLine] = []
-    done = _ids_already_in(out)
+    files = tuple(sorted(source.glob("*.jsonl"))) if source.is_dir() else (source,)
+    return files or usage(f"there are no *.jsonl files in {source}")
+
+
+def _here(
+    ctx: typer.Context, corpus: Corpus, policy: str, weights: Path | None, threads: int | None
+) -> Generator[Done]:
     with open_guard(ctx, policy, weights=weights, threads=threads) as guard:
-        try:
-            _scan(guard, source, out, image_root or source.parent, batch, done, counts, bad)
-        except KeyboardInterrupt:
-            typer.echo("interrupted; the same command goes on from here", err=True)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        except OSError as error:
-            usage(f"{error.strerror or 'a file could not be read or written'}: {out}")
-    _summary(counts, bad, out, as_json)
-    raise typer.Exit(ExitCode.INCOMPLETE if bad else ExitCode.ALLOWED)
+        for batch in read_batches(corpus):
+            yield look_at(guard, batch)
 
 
-def _scan(
-    guard: Guard,
-    source: Path,
-    out: Path,
-    root: Path,
-    batch: int,
-    done: set[str],
-    counts: Counter[str],
-    bad: list[BadLine],
-) -> None:
+def _on_ray(
+    ctx: typer.Context,
+    corpus: Corpus,
+    policy: str,
+    weights: Path | None,
+    threads: int,
+    address: str,
+    workers: int | None,
+    gpus: float,
+) -> Generator[Done]:
+    from eyelid.cli._scan_ray import Cluster, scan_on_ray
+
+    make = guard_maker(ctx, policy, weights=weights and weights.resolve(), threads=threads)
+    with redirect_stdout(sys.stderr):  # Ray tells its errors on standard output, which may be read as JSON
+        yield from scan_on_ray(corpus, make, Cluster(address, workers, threads, gpus))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has become of the rows so far."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    bad: list[BadLine] = field(default_factory=list)
+
+
+def _write(results: Iterator[Done], corpus: Corpus, out: Path, tally: _Tally) -> None:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with (
-        source.open("rb") as lines,
-        out.open("ab") as sink,
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-    ):
-        task = progress.add_task("scan", total=source.stat().st_size)
-        for rows in _batches(_fresh(read_rows(lines, root=root), done, counts, bad), batch):
-            _write(sink, rows, guard.check_many([row.exchange for row in rows]), counts)
-            progress.update(task, completed=lines.tell())
-        progress.update(task, completed=source.stat().st_size)
+    with out.open("ab") as sink, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("scan", total=corpus.size)
+        for done in results:
+            sink.write(done.lines)
+            sink.flush()
+            tally.counts.update(done.counts)
+            tally.bad.extend(done.bad)
+            for item in done.bad:
+                typer.echo(f"{item.where}: {item.reason}", err=True)
+            progress.update(task, advance=done.size)
 
 
-def _fresh(items: Iterable[Row | BadLine], done: set[str], counts: Counter[str], bad: list[BadLine]) -> Iterator[Row]:
-    """The rows that have to be looked at; bad lines are told at once, so that nothing is lost on an interrupt."""
-    seen: set[str] = set()
-    for item in items:
-        if isinstance(item, Row):
-            key = json.dumps(item.id)
-            if key in seen:
-                item = BadLine(item.line, "the id was used before")
-            elif key in done:
-                counts["skipped"] += 1
-                seen.add(key)
-                continue
-            else:
-                seen.add(key)
-                yield item
-                continue
-        bad.append(item)
-        typer.echo(f"line {item.line}: {item.reason}", err=True)
-
-
-def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    while some := list(islice(rows, size)):
-        yield some
-
-
-def _write(sink: BinaryIO, rows: list[Row], outcomes: list[Outcome], counts: Counter[str]) -> None:
-    records = (
-        {"id": row.id, **outcome_record(outcome, row.exchange.surface)}
-        for row, outcome in zip(rows, outcomes, strict=True)
-    )
-    sink.write("".join(to_json(record) + "\n" for record in records).encode("utf-8"))
-    sink.flush()
-    counts["rows"] += len(rows)
-    counts.update(outcome.verdict.action.value for outcome in outcomes)
-    counts["failed"] += sum(bool(outcome.failures) for outcome in outcomes)
-
-
-def _ids_already_in(out: Path) -> set[str]:
-    """Ids of an earlier run. A last line that was cut off in the writing is taken away again."""
-    if not out.exists():
-        return set()
-    done: set[str] = set()
-    whole = 0
-    with out.open("rb") as lines:
-        for number, raw in enumerate(lines, start=1):
-            if not raw.endswith(b"\n") and _is_cut(raw):
-                break
-            try:
-                done.add(_outcome_id(raw))
-            except (KeyError, ValueError):
-                usage(f"line {number} of {out} is no outcome of a scan; choose another --out")
-            whole += len(raw)
-    _cut(out, whole)
-    return done
-
-
-def _outcome_id(raw: bytes) -> str:
-    record = parse_object(raw)
-    if "action" not in record:
-        raise ValueError
-    return json.dumps(record["id"])
-
-
-def _is_cut(raw: bytes) -> bool:
-    """Whether this is the beginning of a line that `scan` wrote: without its end, or without the line's end alone."""
-    try:
-        return "action" in parse_object(raw)
-    except ValueError:
-        return raw.startswith(LINE_START[: len(raw)])
-
-
-def _cut(out: Path, size: int) -> None:
-    if size < out.stat().st_size:
-        with out.open("r+b") as file:
-            file.truncate(size)
-
-
-def _summary(counts: Counter[str], bad: list[BadLine], out: Path, as_json: bool) -> None:
+def _summary(tally: _Tally, out: Path, as_json: bool) -> None:
+    counts, bad = tally.counts, sorted(tally.bad, key=lambda item: (item.file, item.line))
     if as_json:
         names = ("rows", "skipped", "allow", "rewrite", "block", "failed")
-        lines = [{"line": item.line, "reason": item.reason} for item in bad]
+        lines = [
+            {"line": item.line, "reason": item.reason} | ({"file": item.file} if item.file else {}) for item in bad
+        ]
         typer.echo(to_json({**{name: counts[name] for name in names}, "bad": lines, "out": str(out)}))
         return
     typer.echo(
