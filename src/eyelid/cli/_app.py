@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import eyelid
+from eyelid.cli.bench import bench
 from eyelid.cli.check import check
 from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
@@ -40,6 +41,6 @@ def options(
     """Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline."""
 
 
-for verb in (check, scan, report, demo, doctor, calibrate):
+for verb in (check, scan, report, demo, doctor, bench, calibrate):
     app.command()(verb)
 app.add_typer(train, name="train")
