@@ -1,0 +1,163 @@
+"""A text and its prompt in a template → token ids."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Formatter
+
+from tokenizers import Encoding, Tokenizer
+
+from eyelid.errors import ConfigurationError, WeightsError
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A filled template.
+
+    Args:
+        ids: all of its tokens.
+        keep: tokens up to the end of the text; behind them comes the rest of the template.
+        starts: where in the text each of its tokens begins, in characters.
+        unknown: letters of the text in words that the tokenizer does not know.
+    """
+
+    ids: list[int] = field(repr=False)
+    keep: int
+    starts: list[int] = field(repr=False)
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+
+
+class Template:
+    """A template such as "[INST] {prompt} [/INST] {response}".
+
+    Special tokens of the template are such; the same characters in a text or prompt are only text, so that what is
+    judged cannot take the judge's format over.
+
+    Args:
+        folder: with `tokenizer.json`.
+        template: with `{response}`, the text that is looked at, once, and with `{prompt}` once or not at all.
+        special: whether to add what the tokenizer puts around a text, such as a token for its beginning.
+
+    Raises:
+        ConfigurationError: the template is not of this form.
+        WeightsError: there is no tokenizer.
+    """
+
+    def __init__(self, folder: Path, template: str, *, special: bool = True) -> None:
+        self._tokenizer = read_tokenizer(folder)
+        unknown = getattr(self._tokenizer.model, "unk_token", None)
+        self._unknown = None if unknown is None else self._tokenizer.token_to_id(unknown)
+        before, behind = self._around() if special else ([], [])
+        inner = self._parsed(template)
+        before = [] if inner[: len(before)] == before else before
+        self._pieces: list[int | str | _Field] = [*before, *inner, *behind]
+
+    def encode(self, text: str, prompt: str = "") -> Encoded:
+        """Fill the template."""
+        given = {"response": _encodable(text), "prompt": _encodable(prompt)}
+        ids: list[int] = []
+        keep, starts, unknown = 0, [0][:0], 0
+        run, begins = "", -1
+        # Between special tokens the template, prompt and text are one run, so that words are cut as in a plain text.
+        for piece in [*self._pieces, None]:
+            if isinstance(piece, str):
+                run += piece
+            elif isinstance(piece, _Field):
+                begins = len(run) if piece.name == "response" else begins
+                run += given[piece.name]
+            else:
+                encoding = self._tokenizer.encode(run, add_special_tokens=False)
+                if begins >= 0:
+                    ends = begins + len(text)
+                    keep = len(ids) + sum(end <= ends for _, end in encoding.offsets)
+                    starts = [max(0, a - begins) for a, b in encoding.offsets if b > begins and a < ends]
+                    unknown = self._letters(encoding, run, begins, ends)
+                ids += encoding.ids
+                ids += [] if piece is None else [piece]
+                run, begins = "", -1
+        return Encoded(ids, keep, starts, unknown)
+
+    def cut(self, prompt: str, tokens: int) -> str:
+        """A prompt without its middle, of so many tokens; five eighths of them from its beginning."""
+        offsets = self._tokenizer.encode(_encodable(prompt), add_special_tokens=False).offsets
+        if len(offsets) <= tokens:
+            return prompt
+        first = tokens * 5 // 8
+        return prompt[: offsets[first][0]] + prompt[offsets[len(offsets) - (tokens - first)][0] :]
+
+    def label(self, text: str) -> int:
+        """The id of a label: an entry of the vocabulary as it stands there, or a text that is one token.
+
+        Raises:
+            ConfigurationError: it is several.
+        """
+        known: int | None = self._tokenizer.token_to_id(text)
+        if known is not None:
+            return known
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if len(ids) != 1:
+            raise ConfigurationError(f"the label {text!r} is {len(ids)} tokens here; name one that is a single token")
+        return int(ids[0])
+
+    def _letters(self, encoding: Encoding, run: str, begins: int, ends: int) -> int:
+        if self._unknown is None or self._unknown not in encoding.ids:
+            return 0
+        places = zip(encoding.ids, encoding.offsets, strict=True)
+        return sum(
+            sum(map(str.isalpha, run[max(a, begins) : min(b, ends)])) for i, (a, b) in places if i == self._unknown
+        )
+
+    def _parsed(self, template: str) -> list[int | str | _Field]:
+        try:
+            parts = [part[:2] for part in Formatter().parse(template)]
+        except ValueError as error:
+            raise ConfigurationError("the template has an unmatched brace; write {{ and }} for braces") from error
+        named = [name for _, name in parts if name is not None]
+        if named.count("response") != 1 or named.count("prompt") > 1 or set(named) - {"response", "prompt"}:
+            raise ConfigurationError("a template holds {response} once, {prompt} at most once, and no other field")
+        pieces: list[int | str | _Field] = []
+        for literal, name in parts:
+            pieces += self._literal(literal)
+            pieces += [] if name is None else [_Field(name)]
+        return pieces
+
+    def _literal(self, text: str) -> list[int | str]:
+        added = self._tokenizer.get_added_tokens_decoder()
+        special = {token.content: number for number, token in added.items() if token.special}
+        names = "|".join(re.escape(name) for name in sorted(special, key=len, reverse=True))
+        parts = re.split(f"({names})", text) if names else [text]
+        return [special.get(part, part) for part in parts if part]
+
+    def _around(self) -> tuple[list[int], list[int]]:
+        bare = self._tokenizer.encode("a", add_special_tokens=False).ids
+        full = self._tokenizer.encode("a", add_special_tokens=True).ids
+        at = next((at for at in range(len(full)) if full[at : at + len(bare)] == bare), 0)
+        return full[:at], full[at + len(bare) :]
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a checkpoint, which cuts nothing, fills nothing up, and takes special tokens in a text for text.
+
+    Raises:
+        WeightsError: there is no `tokenizer.json`.
+    """
+    file = folder / "tokenizer.json"
+    if not file.is_file():
+        raise WeightsError("the model folder has no tokenizer.json; load it with AutoTokenizer and save it there once")
+    tokenizer = Tokenizer.from_file(str(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates as question marks, of the same length."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
