@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from eyelid.detectors import EmbeddedDetector
 from eyelid.detoxifiers import SentenceDetoxifier
+from eyelid.engine import choose_devices
 from eyelid.errors import PolicyError
 from eyelid.guard import Guard
 from eyelid.images import SandboxDecoder
@@ -27,6 +27,8 @@ def load_guard(
     weights: Path | None = None,
     backbone: Path | None = None,
     images: bool = True,
+    device: str = "auto",
+    dtype: str = "auto",
     threads: int | None = None,
 ) -> Guard:
     """The guard with the embedded detector, detoxifier and image reader; offline once installed.
@@ -36,16 +38,19 @@ def load_guard(
         weights: a run of `eyelid train detector`; the shipped weights if left out.
         backbone: folder of all-MiniLM-L6-v2; found by itself if left out.
         images: whether images are read (needs the extra "ocr"). Without, every image is a failed look.
+        device: of the models: "auto" (GPUs if there are any), "cpu", "cuda" or "cuda:N".
+        dtype: of their matrix products: "float32", "bfloat16", or "auto" for what the hardware multiplies natively.
         threads: of the models; the CPUs this process may use if left out.
 
     Raises:
+        ConfigurationError: there is no such device.
         PolicyError: the policy names something unknown.
         WeightsError: backbone or weights are missing or altered.
         MissingExtraError: images are wanted and the extra "ocr" is not installed.
     """
     chosen = _policy(policy)
-    threads = threads or len(os.sched_getaffinity(0))
-    detector = EmbeddedDetector(find_backbone(backbone), find_weights(weights), threads=threads)
+    devices = choose_devices(device, dtype=dtype, workers=threads)
+    detector = EmbeddedDetector(find_backbone(backbone), find_weights(weights), device=devices)
     # Tables and kernels load with the first look; no deadline runs here.
     views("W4rm up")
     detector.score([ScoreRequest("Warm up.")])

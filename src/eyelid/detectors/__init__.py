@@ -3,8 +3,9 @@
 from eyelid.detectors._bands import TOP, Band, Fit, fit_band
 from eyelid.detectors._cached import CachedDetector
 from eyelid.detectors._cascade import CascadeDetector, CascadeStats
-from eyelid.detectors._embedded import EmbeddedDetector, Looks
+from eyelid.detectors._embedded import EmbeddedDetector
 from eyelid.detectors._looks import COLUMNS
+from eyelid.detectors._sights import Looks
 from eyelid.detectors._verdict_store import CacheStats
 
 __all__ = [

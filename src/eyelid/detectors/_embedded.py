@@ -6,15 +6,23 @@ the request. Requests, injected instructions and hateful texts have heads of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.detectors._looks import Calibration, columns
-from eyelid.models import HAZARDS, SignalModel, Window, WindowTokenizer
+from eyelid.detectors._failures import failure_of
+from eyelid.detectors._looks import Calibration
+from eyelid.detectors._places import Devices
+from eyelid.detectors._sights import Looker, Looks, unless_failed
+from eyelid.engine import after
+from eyelid.errors import EngineError
+from eyelid.models import HAZARDS, Recollection, Window
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.types import Failure, Scores, Span, Surface
@@ -27,7 +35,6 @@ _QUESTIONS: dict[Surface, dict[Category, tuple[str, ...]]] = {
     Surface.TOOL_RESULT: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
     Surface.RETRIEVED: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
 }
-_AS_REQUEST = (Surface.INPUT, Surface.TOOL_CALL)
 #: More than this share of the letters in words the tokenizer does not know: the text was not read.
 _MOST_UNKNOWN = 0.3
 _FEWEST_LETTERS = 20
@@ -38,18 +45,29 @@ _SURE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """A text, the windows it was cut into, and what the models make of them.
+class _Judged:
+    """A text with its scores, before it is said which harm it would be.
 
     Args:
-        request: what was to be scored.
-        windows: its windows.
-        found: shape [windows, len(COLUMNS)].
+        looks: what was looked at.
+        scores: by category.
+        spans: where they come from.
+        about: number of the window to be asked which harm it is about, if any.
     """
 
-    request: ScoreRequest
-    windows: list[Window]
-    found: NDArray[np.float64]
+    looks: Looks
+    scores: dict[str, float]
+    spans: tuple[Span, ...]
+    about: int | None
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether that window is still to be asked."""
+        return self.about is not None and not self.looks.recalled
+
+    @property
+    def window(self) -> Window:
+        return self.looks.windows[self.about or 0]
 
 
 class EmbeddedDetector:
@@ -58,50 +76,49 @@ class EmbeddedDetector:
     Args:
         backbone: folder of all-MiniLM-L6-v2 (`eyelid.models.find_backbone`).
         weights: folder with the trained weights and their calibration.
-        threads: forward passes at a time.
+        device: where the models run; several devices share the work. The best there is if left out.
     """
 
     name = "embedded"
 
-    def __init__(self, backbone: Path, weights: Path, *, threads: int = 1) -> None:
-        self._tokenizer = WindowTokenizer(backbone / "tokenizer.json")
-        self._model = SignalModel(backbone, weights, threads=threads)
+    def __init__(self, backbone: Path, weights: Path, *, device: Devices = None) -> None:
         self._calibration = Calibration.read(weights / "calibration.json")
+        self._looker = Looker(backbone, weights, device, name=self.name)
 
     def score(self, batch: Sequence[ScoreRequest], /) -> list[Assessment | Failure]:
         """Score texts of any length: every token is seen by some window, the worst window counts."""
-        return [self._assess(looks) for looks in self.look(batch)]
+        return self.start(batch).result()
+
+    def start(self, batch: Sequence[ScoreRequest], /) -> Future[list[Assessment | Failure]]:
+        """As `score`, without waiting."""
+        context = copy_context()  # what follows claims what was claimed here
+
+        def judge(results: list[Any]) -> Future[list[Assessment | Failure]]:
+            (found,) = unless_failed(results)
+            return context.run(self._name_harms, [self._judge(looks) for looks in found])
+
+        return after([self._looker.start(batch)], judge)
 
     def look(self, batch: Sequence[ScoreRequest], /) -> list[Looks]:
-        """Cut texts into windows and run the models, without judging. All windows of a batch share its passes."""
-        if not batch:
-            return []
-        texts = [request.text for request in batch]
-        # Only an answer is read beside its prompt: what a tool returns was not written for it.
-        prompts = [request.prompt if request.surface is Surface.OUTPUT else "" for request in batch]
-        shown = self._tokenizer.windows(texts, prompts, [request.surface in _AS_REQUEST for request in batch])
-        # The prompt of an answer is looked at by itself as well; the same prompt only once.
-        asked = [prompt for prompt in dict.fromkeys(prompts) if prompt.strip()]
-        alone = self._tokenizer.windows(asked, [""] * len(asked), [True] * len(asked))
-        groups = list(zip(texts + asked, shown + alone, strict=True))
-        signals = self._model(
-            [window for _, windows in groups for window in windows],
-            [text[window.start : window.end] for text, windows in groups for window in windows],
-        )
-        ends = np.cumsum([len(windows) for _, windows in groups])[:-1]
-        logits = np.split(signals, ends)
-        of_prompt = dict(zip(asked, logits[len(batch) :], strict=True))
-        return [
-            Looks(request, windows, columns(own, of_prompt.get(prompt)))
-            for request, windows, own, prompt in zip(batch, shown, logits[: len(batch)], prompts, strict=True)
-        ]
+        """Cut texts into windows and run the models, without judging.
 
-    def _assess(self, looks: Looks) -> Assessment | Failure:
+        Raises:
+            EngineError: the work on a text failed.
+        """
+        found = self._looker.start(batch).result()
+        if failures := [looks for looks in found if isinstance(looks, Failure)]:
+            raise EngineError(f"{len(failures)} of {len(found)} texts were not looked at: {failures[0].detail}")
+        return [looks for looks in found if isinstance(looks, Looks)]
+
+    def _judge(self, looks: Looks | Failure) -> _Judged | Failure:
+        if isinstance(looks, Failure):
+            return looks
         if not np.isfinite(looks.found).all():
             return Failure("score", "invalid", "the model gave a value that is not finite", self.name)
         request = looks.request
         scores: dict[str, float] = {}
         spans: list[Span] = []
+        about: int | None = None
         for category, questions in _QUESTIONS[request.surface].items():
             found = self._probability([q for q in questions if q != "answer" or request.prompt.strip()], looks.found)
             worst = np.argsort(-found)[:_SPANS]
@@ -109,17 +126,33 @@ class EmbeddedDetector:
             places = [(looks.windows[at].start, looks.windows[at].end, float(found[at])) for at in worst]
             spans += [Span(start, end, category, score) for start, end, score in places if start < end]
             if category is Category.HARM and scores[category] >= _SPEAKS:
-                scores |= self._finer(scores[category], looks.windows[worst[0]])
+                about = int(worst[0])
         spans.sort(key=lambda span: -span.score)
-        return Assessment(Scores(scores), tuple(spans), covered=_read(looks), looks=len(looks.windows))
+        return _Judged(looks, scores, tuple(spans), about)
 
     def _probability(self, questions: Sequence[str], found: NDArray[np.float64]) -> NDArray[np.float64]:
         first, *others = (self._calibration.probability(question, found) for question in questions)
         return np.asarray(np.max([first, *(np.where(other >= _SURE, other, 0.0) for other in others)], axis=0))
 
-    def _finer(self, harm: float, window: Window) -> dict[str, float]:
-        (shares,) = self._model.topics([window])
-        return {hazard: harm * min(1.0, float(share)) for hazard, share in zip(HAZARDS, shares, strict=True)}
+    def _name_harms(self, judged: Sequence[_Judged | Failure]) -> Future[list[Assessment | Failure]]:
+        """Say of what is harmful which harm it would be: a second round, for those that need one."""
+        told = self._looker.recall([each.window for each in judged if isinstance(each, _Judged) and each.unnamed])
+
+        def conclude(results: list[Any]) -> list[Assessment | Failure]:
+            recollections = iter(results)
+            return [each if isinstance(each, Failure) else self._named(each, recollections) for each in judged]
+
+        return after(told, conclude)
+
+    def _named(self, judged: _Judged, told: Iterator[Recollection | BaseException]) -> Assessment | Failure:
+        looks, scores = judged.looks, judged.scores
+        if judged.about is not None:
+            recollection = next(told) if judged.unnamed else looks.recalled[judged.about]
+            if isinstance(recollection, BaseException):
+                return failure_of(recollection, self.name)
+            harm, shares = scores[Category.HARM], recollection.hazards.tolist()
+            scores = scores | {hazard: harm * min(1.0, share) for hazard, share in zip(HAZARDS, shares, strict=True)}
+        return Assessment(Scores(scores), judged.spans, covered=_read(looks), looks=len(looks.windows))
 
 
 def _read(looks: Looks) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _EXCUSED = -3.0
 _REQUEST, _REFUSAL = SIGNALS.index("encoder.request"), SIGNALS.index("encoder.refusal")
 
 
-def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> NDArray[np.float64]:
+def columns(logits: NDArray[np.float32], asked: float | None) -> NDArray[np.float64]:
     """The signals of the windows of one text.
 
     `complied` says that harm was asked for *and* not refused, what makes an answer harmful besides its own words: the
@@ -28,15 +28,24 @@ def columns(logits: NDArray[np.float32], prompt: NDArray[np.float32] | None) -> 
 
     Args:
         logits: of its windows, shape [windows, len(SIGNALS)].
-        prompt: of the windows of the prompt it answers, shape [windows, len(SIGNALS)], or nothing.
+        asked: how harmful the prompt is that it answers (`harm_asked`), or nothing.
 
     Returns:
         Shape [windows, len(COLUMNS)].
     """
     complied = np.zeros(len(logits))
-    if prompt is not None:
-        complied = np.maximum(np.minimum(prompt[:, _REQUEST].max(), -logits[:, _REFUSAL]), _EXCUSED)
+    if asked is not None:
+        complied = np.maximum(np.minimum(asked, -logits[:, _REFUSAL]), _EXCUSED)
     return np.column_stack((logits, complied)).astype(np.float64)
+
+
+def harm_asked(rows: Sequence[NDArray[np.float32]]) -> float:
+    """How harmful a prompt is, as a logit: that of its worst window.
+
+    Args:
+        rows: logits of its windows, in the order of `SIGNALS`; the memory's are not needed.
+    """
+    return float(np.max([row[_REQUEST] for row in rows]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""A BERT encoder with low-rank adapters, for training and for inference.
+"""A BERT encoder with low-rank adapters, for training.
 
-One forward pass serves both: it works on *packed* tokens, sequences laid end to end without padding. Only
-attention needs to know where a sequence starts, so every linear layer runs on useful tokens alone.
+It works on *packed* tokens, sequences laid end to end without padding. Only attention needs to know where a sequence
+starts, so every linear layer runs on useful tokens alone.
 
 BERT: Devlin et al., arXiv 1810.04805. LoRA: Hu et al., arXiv 2106.09685. all-MiniLM-L6-v2 is a BERT of six
 layers, hidden size 384.
@@ -9,9 +9,6 @@ layers, hidden size 384.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -20,65 +17,12 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eyelid.models._attention import attention
+from eyelid.models._bert_files import BertConfig
+from eyelid.models._packed import Packed
+
 #: Of the adapters in x W^T + b + SCALE · (x A^T) B^T.
 SCALE = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class BertConfig:
-    """The shape of the encoder, as `config.json` of the backbone states it."""
-
-    layers: int
-    hidden: int
-    heads: int
-    intermediate: int
-    positions: int
-    epsilon: float
-
-    @classmethod
-    def read(cls, folder: Path) -> BertConfig:
-        """Read a Hugging Face `config.json`."""
-        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        return cls(
-            layers=raw["num_hidden_layers"],
-            hidden=raw["hidden_size"],
-            heads=raw["num_attention_heads"],
-            intermediate=raw["intermediate_size"],
-            positions=raw["max_position_embeddings"],
-            epsilon=raw["layer_norm_eps"],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Token ids of many sequences laid end to end.
-
-    Args:
-        ids: token ids, shape [tokens].
-        types: segment ids (0 prompt, 1 response), shape [tokens].
-        positions: position inside the sequence, shape [tokens].
-        lengths: tokens of each sequence, ascending; they sum to `tokens`.
-        places: where each sequence as it was given now lies, shape [sequences].
-    """
-
-    ids: Tensor
-    types: Tensor
-    positions: Tensor
-    lengths: list[int]
-    places: Tensor
-
-    @classmethod
-    def of(cls, sequences: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Packed:
-        """Pack (ids, types) pairs, shortest first: equal lengths share one attention kernel."""
-        order = sorted(range(len(sequences)), key=lambda at: len(sequences[at][0]))
-        lengths = [len(sequences[at][0]) for at in order]
-        return cls(
-            ids=torch.tensor([i for at in order for i in sequences[at][0]], dtype=torch.long),
-            types=torch.tensor([t for at in order for t in sequences[at][1]], dtype=torch.long),
-            positions=torch.cat([torch.arange(n) for n in lengths]),
-            lengths=lengths,
-            places=torch.argsort(torch.tensor(order)),
-        )
 
 
 class LoraLinear(nn.Module):
@@ -125,39 +69,6 @@ class Layer(nn.Module):
         attended = attention(self.qkv(x), lengths, self.heads)
         x = self.norm1((x + self.out(attended)).float()).to(x.dtype)
         return self.norm2((x + self.down(F.gelu(self.up(x)))).float()).to(x.dtype)  # type: ignore[no-any-return]
-
-
-def attention(qkv: Tensor, lengths: list[int], heads: int) -> Tensor:
-    """Attention within each sequence. Runs of equal length go through one kernel.
-
-    Args:
-        qkv: queries, keys and values side by side, shape [tokens, 3 * hidden].
-        lengths: tokens of each sequence.
-        heads: attention heads.
-
-    Returns:
-        Shape [tokens, hidden].
-    """
-    hidden = qkv.shape[1] // 3
-    outputs = []
-    start = 0
-    for count, length in _runs(lengths):
-        block = qkv[start : start + count * length].view(count, length, 3, heads, hidden // heads)
-        q, k, v = block.permute(2, 0, 3, 1, 4).unbind(0)
-        weights = torch.softmax((q @ k.transpose(-1, -2)) * (hidden // heads) ** -0.5, dim=-1)
-        outputs.append((weights @ v).transpose(1, 2).reshape(count * length, hidden))
-        start += count * length
-    return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
-
-
-def _runs(lengths: list[int]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for length in lengths:
-        if runs and runs[-1][1] == length:
-            runs[-1] = (runs[-1][0] + 1, length)
-        else:
-            runs.append((1, length))
-    return runs
 
 
 def _norm(tensors: dict[str, Tensor], name: str, epsilon: float) -> nn.LayerNorm:

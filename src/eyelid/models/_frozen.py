@@ -1,107 +1,166 @@
-"""The encoder for inference: adapters folded in, weights laid out once for the CPU."""
+"""A BERT encoder for inference: adapters folded in, weights laid out once for the device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from eyelid.models._bert import SCALE, BertConfig, Packed, attention
-
-_Linear = Callable[[Tensor], Tensor]
-#: Rows of a product that the layout is chosen for; any number works.
-_TYPICAL = 1024
+from eyelid.engine import choose_device
+from eyelid.errors import WeightsError
+from eyelid.models._attention import attend, attend_on_cuda
+from eyelid.models._bert import SCALE
+from eyelid.models._bert_files import BertConfig, BertFiles
+from eyelid.models._graphs import Graphs, Laid
+from eyelid.models._linear import Linear, linear
+from eyelid.models._packed import Packed
 
 
 def fastest_dtype() -> torch.dtype:
     """bfloat16 where the CPU multiplies it natively, float32 elsewhere."""
-    has = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if has.get("avx512_bf16") or has.get("amx_bf16") else torch.float32
+    return cast(torch.dtype, getattr(torch, choose_device("cpu").dtype))
 
 
-def linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> _Linear:
-    """`x W^T + b`, with the weight reordered once where oneDNN can.
+@dataclass(frozen=True, slots=True)
+class _Norm:
+    """Layer norm (Ba et al., arXiv 1607.06450), computed in float32."""
 
-    In float32 torch would take MKL, which on AMD reaches less than half of what oneDNN reaches.
-    """
-    weight, bias = weight.to(dtype).contiguous(), bias.to(dtype).contiguous()
-    # Both are operators for torch's own compiler, without a promise: where they are not, the plain product serves.
-    reorder = getattr(torch.ops.mkldnn, "_reorder_linear_weight", None)
-    apply = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-    if reorder is None or apply is None:
-        return lambda x: F.linear(x, weight, bias)
-    packed = reorder(weight, _TYPICAL)
-    return lambda x: cast(Tensor, apply(x, packed, bias, "none", [], ""))
+    weight: Tensor
+    bias: Tensor
+    epsilon: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One transformer layer (post-norm); the scale of the attention is in the weights of the queries."""
+
+    heads: int
+    qkv: Linear
+    out: Linear
+    norm1: _Norm
+    up: Linear
+    down: Linear
+    norm2: _Norm
+
+    def __call__(self, x: Tensor, laid: Laid) -> Tensor:
+        x = self.norm1(self.out.plus(self._attend(self.qkv(x), laid), x))
+        return self.norm2(self.down.plus(self.up.gelu(x), x))
+
+    def _attend(self, qkv: Tensor, laid: Laid) -> Tensor:
+        if laid.ends is None:
+            return attend(qkv, laid.runs, self.heads)
+        return attend_on_cuda(qkv, laid.ends, laid.longest, self.heads)
 
 
 class FrozenEncoder:
     """Packed tokens → hidden states; the same function as `Encoder`, faster.
 
     Args:
-        folder: the backbone.
+        folder: of a BERT, with config.json and model.safetensors.
         adapters: what training changed (names as in training, without "encoder."), or nothing for the bare backbone.
-        dtype: of the matrix products.
+        dtype: of the matrix products; the fastest of the CPU if left out.
+        device: as torch names it.
+
+    Raises:
+        WeightsError: the folder does not hold a whole BERT.
     """
 
     def __init__(
-        self, folder: Path, adapters: Mapping[str, Tensor] | None = None, *, dtype: torch.dtype | None = None
+        self,
+        folder: Path,
+        adapters: Mapping[str, Tensor] | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        device: str = "cpu",
     ) -> None:
         self.config = BertConfig.read(folder)
-        self.dtype = dtype or fastest_dtype()
-        tensors = load_file(folder / "model.safetensors")
+        self.dtype, self.device = dtype or fastest_dtype(), device
+        files = BertFiles(folder)
         tuned = {name: tensor.float() for name, tensor in (adapters or {}).items()}
-        self._words = tensors["embeddings.word_embeddings.weight"]
-        self._places = tensors["embeddings.position_embeddings.weight"]
-        self._types = tuned.get("types", tensors["embeddings.token_type_embeddings.weight"])
-        self._norm = self._norm_of(tensors, tuned, "embeddings.LayerNorm", "norm")
-        self._layers = [self._layer(tensors, tuned, number) for number in range(self.config.layers)]
+        try:
+            # Left in the file's mapping on the CPU: only the rows of words that do occur take memory.
+            table = {name: t.to(device) for name, t in files.read("embeddings.").items()}
+            self._words, self._places = table["word_embeddings.weight"], table["position_embeddings.weight"]
+            self._types = tuned.get("types", table["token_type_embeddings.weight"]).to(device)
+            self._norm = self._normalise(table, tuned, "LayerNorm", "norm", torch.float32)
+            self._layers = [self._layer(files, tuned, number) for number in range(self.config.layers)]
+        except KeyError as error:
+            raise WeightsError(f"model.safetensors has no {error}; it is not that of a whole BERT") from error
+        self._graphs = Graphs(self._forward, device, longest=self.config.positions) if self._on_cuda else None
 
-    def _layer(
-        self, tensors: Mapping[str, Tensor], tuned: Mapping[str, Tensor], number: int
-    ) -> Callable[[Tensor, list[int]], Tensor]:
-        theirs, ours = f"encoder.layer.{number}.", f"layers.{number}."
+    @property
+    def _on_cuda(self) -> bool:
+        """Whether there is a flash kernel for ragged sequences: on a GPU, in half precision."""
+        return self.device != "cpu" and self.dtype is not torch.float32
 
-        def merged(name: str, *sources: str) -> _Linear:
-            weight = torch.cat([tensors[f"{theirs}{source}.weight"] for source in sources])
-            bias = torch.cat([tensors[f"{theirs}{source}.bias"] for source in sources])
+    @torch.inference_mode()
+    def __call__(self, batch: Packed) -> Tensor:
+        """Hidden states, shape [tokens, hidden], on the device."""
+        if self._graphs is not None:
+            return self._graphs(batch)
+        ids, types, positions = (t.to(self.device) for t in (batch.ids, batch.types, batch.positions))
+        return self._forward(Laid(ids, types, positions, runs=batch.runs))
+
+    def _forward(self, laid: Laid) -> Tensor:
+        x = (
+            F.embedding(laid.ids, self._words)
+            + F.embedding(laid.positions, self._places)
+            + F.embedding(laid.types, self._types)
+        )
+        x = self._norm(x).to(self.dtype)
+        for layer in self._layers:
+            x = layer(x, laid)
+        return x
+
+    def _layer(self, files: BertFiles, tuned: Mapping[str, Tensor], number: int) -> _Layer:
+        tensors, ours = files.read(f"encoder.layer.{number}."), f"layers.{number}."
+
+        def merged(name: str, *sources: str) -> tuple[Tensor, Tensor]:
+            weight = torch.cat([tensors[f"{source}.weight"] for source in sources]).float()
+            bias = torch.cat([tensors[f"{source}.bias"] for source in sources]).float()
             if f"{ours}{name}.down" in tuned:
-                weight = weight + SCALE * tuned[f"{ours}{name}.up"] @ tuned[f"{ours}{name}.down"]
+                weight.addmm_(tuned[f"{ours}{name}.up"], tuned[f"{ours}{name}.down"], alpha=SCALE)
                 bias = tuned[f"{ours}{name}.bias"]
-            return linear(weight, bias, self.dtype)
+            return weight, bias
 
-        qkv = merged("qkv", *(f"attention.self.{part}" for part in ("query", "key", "value")))
-        out = merged("out", "attention.output.dense")
-        up = merged("up", "intermediate.dense")
-        down = merged("down", "output.dense")
-        norm1 = self._norm_of(tensors, tuned, f"{theirs}attention.output.LayerNorm", f"{ours}norm1")
-        norm2 = self._norm_of(tensors, tuned, f"{theirs}output.LayerNorm", f"{ours}norm2")
-        heads = self.config.heads
+        def ready(weight: Tensor, bias: Tensor) -> Linear:
+            return linear(weight, bias, self.dtype, self.device)
 
-        def layer(x: Tensor, lengths: list[int]) -> Tensor:
-            x = norm1(x + out(attention(qkv(x), lengths, heads)))
-            return norm2(x + down(F.gelu(up(x))))
+        def normalise(theirs: str, name: str) -> _Norm:
+            return self._normalise(tensors, tuned, theirs, f"{ours}{name}", self.dtype)
 
-        return layer
+        return _Layer(
+            heads=self.config.heads,
+            qkv=ready(*self._scaled(*merged("qkv", *(f"attention.self.{part}" for part in ("query", "key", "value"))))),
+            out=ready(*merged("out", "attention.output.dense")),
+            norm1=normalise("attention.output.LayerNorm", "norm1"),
+            up=ready(*merged("up", "intermediate.dense")),
+            down=ready(*merged("down", "output.dense")),
+            norm2=normalise("output.LayerNorm", "norm2"),
+        )
 
-    def _norm_of(self, tensors: Mapping[str, Tensor], tuned: Mapping[str, Tensor], theirs: str, ours: str) -> _Linear:
+    def _scaled(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries times the scale of the attention, so that nothing has to be scaled later."""
+        hidden, scale = self.config.hidden, 1 / math.sqrt(self.config.hidden // self.config.heads)
+        return (
+            torch.cat((weight[:hidden] * scale, weight[hidden:])),
+            torch.cat((bias[:hidden] * scale, bias[hidden:])),
+        )
+
+    def _normalise(
+        self, tensors: Mapping[str, Tensor], tuned: Mapping[str, Tensor], theirs: str, ours: str, dtype: torch.dtype
+    ) -> _Norm:
         weight = tuned.get(f"{ours}.weight", tensors[f"{theirs}.weight"])
         bias = tuned.get(f"{ours}.bias", tensors[f"{theirs}.bias"])
-        shape, epsilon = (weight.shape[0],), self.config.epsilon
-        return lambda x: F.layer_norm(x.float(), shape, weight, bias, epsilon).to(self.dtype)
-
-    def __call__(self, batch: Packed) -> Tensor:
-        """Hidden states, shape [tokens, hidden]."""
-        x = (
-            F.embedding(batch.ids, self._words)
-            + F.embedding(batch.positions, self._places)
-            + F.embedding(batch.types, self._types)
-        )
-        x = self._norm(x)
-        for layer in self._layers:
-            x = layer(x, batch.lengths)
-        return x
+        # A CPU takes float32 beside bfloat16 input, a GPU wants both alike.
+        kind = torch.float32 if self.device == "cpu" else dtype
+        return _Norm(weight.to(self.device, kind), bias.to(self.device, kind), self.config.epsilon)

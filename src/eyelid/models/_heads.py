@@ -17,8 +17,23 @@ def pool(hidden: Tensor, lengths: list[int]) -> Tensor:
     Returns:
         float32, shape [sequences, 2 * hidden].
     """
-    parts = torch.split(hidden.float(), lengths)
-    return torch.stack([torch.cat((part.mean(0), part.amax(0))) for part in parts])
+    if hidden.device.type == "cpu":
+        parts = torch.split(hidden.float(), lengths)
+        return torch.stack([torch.cat((part.mean(0), part.amax(0))) for part in parts])
+    return torch.cat([_segments(hidden, lengths, what) for what in ("mean", "max")], dim=1)
+
+
+def means(hidden: Tensor, lengths: list[int]) -> Tensor:
+    """Mean over the tokens of each sequence, float32, shape [sequences, hidden]."""
+    if hidden.device.type == "cpu":
+        return torch.stack([part.mean(0) for part in torch.split(hidden.float(), lengths)])
+    return _segments(hidden, lengths, "mean")
+
+
+def _segments(hidden: Tensor, lengths: list[int], what: str) -> Tensor:
+    """All sequences in one kernel; on a CPU that is slower than one after another."""
+    sizes = torch.tensor(lengths).to(hidden.device, non_blocking=True)
+    return torch.segment_reduce(hidden.float(), what, lengths=sizes, axis=0, unsafe=True)
 
 
 class Heads(nn.Module):

@@ -79,10 +79,8 @@ class LinearModel:
         self._weights = np.ascontiguousarray(weights.T, dtype=np.float32)
         self._bias = bias.astype(np.float32)
 
-    def logits(self, texts: list[str]) -> NDArray[np.float32]:
-        """Shape [texts, heads]."""
-        rows = np.empty((len(texts), len(self._bias)), dtype=np.float32)
-        for row, text in enumerate(texts):
-            buckets, values = features(text)
-            rows[row] = values @ self._weights[buckets] + self._bias
-        return rows
+    def logits(self, text: str) -> NDArray[np.float32]:
+        """Shape [heads]."""
+        buckets, values = features(text)
+        # Not a matrix product: numpy's would wake threads of its own for a long text.
+        return np.asarray((values[:, None] * self._weights[buckets]).sum(axis=0) + self._bias)

@@ -1,10 +1,11 @@
-"""Windows → logits: encoder, linear model and memory side by side, over a few threads."""
+"""Windows → logits: the trained encoder and the linear model side by side."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
-from torch import Tensor
-from torch.nn.functional import normalize
 
-from eyelid.models._bert import Packed
+from eyelid.engine import Device
 from eyelid.models._frozen import FrozenEncoder
 from eyelid.models._heads import Heads, pool
-from eyelid.models._memory import RequestMemory
 from eyelid.models._ngrams import LinearModel
+from eyelid.models._packed import Packed
 from eyelid.models._tokens import Window
-from eyelid.taxonomy import LLAMA_GUARD
 
-#: Logits of a window, in this order: the encoder's heads, the linear model's, the memory's (0 but for requests).
+#: What is known of a window, in this order: logits of the encoder's heads, of the linear model's, and of the memory
+#: (0 but for requests).
 SIGNALS = (
     "encoder.response",
     "encoder.request",
@@ -36,97 +35,67 @@ SIGNALS = (
     "linear.hate",
     "memory.request",
 )
-#: The hazards of the category head, in the order of its logits.
-HAZARDS = tuple(LLAMA_GUARD)
-#: Tokens of one forward pass: larger ones leave the CPU's cache.
-_BUDGET = 2048
 _HEADS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the signal model is given.
+
+    Args:
+        window: one look at a text.
+        text: the characters it sees; nothing where the linear model is not asked.
+    """
+
+    window: Window
+    text: str | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> bytes:
+        """The same for the same content, so that work under way can be joined."""
+        return digest(self.window, self.text)
+
+
+def digest(window: Window, text: str | None = None) -> bytes:
+    """16 bytes that stand for the tokens of a window, and for its text."""
+    ids = array("I", window.ids).tobytes()
+    sum_ = hashlib.blake2b(ids, digest_size=16, salt=b"" if text is None else b"text")
+    sum_.update(bytes(window.types))
+    sum_.update((text or "").encode("utf-8", "surrogatepass"))
+    return sum_.digest()
+
+
 class SignalModel:
-    """The trained part of the embedded detector.
+    """The trained part of the embedded detector, as an engine's runner.
 
     Args:
         backbone: folder of all-MiniLM-L6-v2.
         weights: folder with the trained parts, as `find_weights` checks them.
-        threads: forward passes at a time, each on one thread of torch.
+        device: where it runs.
     """
 
-    def __init__(self, backbone: Path, weights: Path, *, threads: int = 1) -> None:
+    name = "embedded.signals"
+
+    def __init__(self, backbone: Path, weights: Path, device: Device) -> None:
         trained = load_file(weights / "detector.safetensors")
         adapters = {name.removeprefix("encoder."): t for name, t in trained.items() if name.startswith("encoder.")}
-        self._encoder = FrozenEncoder(backbone, adapters)
+        self._encoder = FrozenEncoder(backbone, adapters, dtype=getattr(torch, device.dtype), device=device.torch)
         self._heads = Heads(self._encoder.config.hidden, _HEADS)
         self._heads.load_state_dict(
             {name.removeprefix("heads."): t.float() for name, t in trained.items() if name.startswith("heads.")}
         )
-        self._heads.eval()
-        self._topics = load_arrays(weights / "categories.safetensors")
+        self._heads.eval().to(device.torch)
         arrays = load_arrays(weights / "linear.safetensors")
         self._linear = LinearModel(arrays["weights"], arrays["bias"])
-        self._bare = FrozenEncoder(backbone)
-        self._memory = RequestMemory(**load_arrays(weights / "memory.safetensors"))
-        self._threads, self._pid = threads, -1
-
-    def __call__(self, windows: Sequence[Window], texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits of each window, shape [windows, len(SIGNALS)].
-
-        Args:
-            windows: the looks.
-            texts: what each look sees, as characters.
-        """
-        logits = np.zeros((len(windows), len(SIGNALS)), dtype=np.float32)
-
-        def work(part: list[int]) -> None:
-            logits[part, :_HEADS] = self._encode([windows[at] for at in part])
-            logits[part, _HEADS:-1] = self._linear.logits([texts[at] for at in part])
-            if requests := [at for at in part if windows[at].request]:
-                logits[requests, -1] = self._memory.logits(embed(self._bare, [windows[at] for at in requests]))
-
-        for _ in self._present().map(work, list(_parts(windows))):
-            pass
-        return logits
-
-    def _present(self) -> ThreadPoolExecutor:
-        if self._pid != os.getpid():  # threads do not survive a fork
-            self._pool = ThreadPoolExecutor(
-                self._threads, "eyelid-forward", initializer=torch.set_num_threads, initargs=(1,)
-            )
-            self._pid = os.getpid()
-        return self._pool
-
-    def topics(self, windows: Sequence[Window]) -> NDArray[np.float32]:
-        """Which hazard, if any harm: softmax over `HAZARDS`, shape [windows, hazards]."""
-        seen = self._present().submit(embed, self._bare, windows).result()
-        logits = seen @ self._topics["weights"].T.astype(np.float32) + self._topics["bias"]
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)
 
     @torch.inference_mode()
-    def _encode(self, windows: list[Window]) -> NDArray[np.float32]:
-        packed = Packed.of([(w.ids, w.types) for w in windows])
-        logits: Tensor = self._heads(pool(self._encoder(packed), packed.lengths))
-        return logits[packed.places].numpy()
-
-
-@torch.inference_mode()
-def embed(encoder: FrozenEncoder, windows: Sequence[Window]) -> NDArray[np.float32]:
-    """Sentence embeddings, the mean of the tokens at length 1, shape [windows, hidden]."""
-    packed = Packed.of([(w.ids, w.types) for w in windows])
-    means = torch.stack([part.mean(0) for part in torch.split(encoder(packed).float(), packed.lengths)])
-    return normalize(means, dim=1)[packed.places].numpy()
-
-
-def _parts(windows: Sequence[Window]) -> Iterator[list[int]]:
-    """Indices of about `_BUDGET` tokens each, near lengths together."""
-    part: list[int] = []
-    used = 0
-    for at in sorted(range(len(windows)), key=lambda at: len(windows[at].ids)):
-        size = len(windows[at].ids)
-        if part and used + size > _BUDGET:
-            yield part
-            part, used = [], 0
-        part.append(at)
-        used += size
-    if part:
-        yield part
+    def run(self, batch: Sequence[Sight], /) -> list[NDArray[np.float32]]:
+        """The logits of each window but the memory's, shape [len(SIGNALS) - 1]; 0 where they are not asked for."""
+        packed = Packed.of([(sight.window.ids, sight.window.types) for sight in batch])
+        heads = self._heads(pool(self._encoder(packed), packed.lengths))
+        found = np.zeros((len(batch), len(SIGNALS) - 1), dtype=np.float32)
+        for row, sight in zip(found, batch, strict=True):  # a GPU works meanwhile
+            if sight.text is not None:
+                row[_HEADS:] = self._linear.logits(sight.text)
+        found[:, :_HEADS] = heads.cpu()[packed.places].numpy()
+        return list(found)

@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from eyelid.detectors import EmbeddedDetector
+from eyelid.engine import choose_device
 from eyelid.models import find_backbone, write_manifest
 from eyelid.training._calibrate import calibrate_questions, neutral
 from eyelid.training._categories import train_categories
@@ -91,7 +92,7 @@ def calibrate(
     """
     folder = find_backbone(backbone)
     say("calibrating on queries and sources held apart")
-    detector = EmbeddedDetector(folder, run, threads=threads)
+    detector = EmbeddedDetector(folder, run, device=choose_device(workers=threads))
     rules = load_recipe(recipe)
     calibration, lines = calibrate_questions(detector, split(read_rows(data), rules), rules["calibrate"])
     _write(run / "calibration.json", calibration)

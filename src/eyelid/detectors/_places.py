@@ -1,0 +1,33 @@
+"""A model on every device it is to run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+
+from eyelid.engine import Device, Replicas, Runner, choose_device, engine_for, shared
+
+#: One device, several that share the work, or the best there is.
+Devices = Device | Sequence[Device] | None
+
+
+def replicas(device: Devices, key: Hashable, load: Callable[[Device], Runner]) -> Replicas:
+    """Load a model onto its devices, unless another detector has done so already.
+
+    Args:
+        device: where to.
+        key: all that the model depends on but the device.
+        load: makes the runner for a device.
+    """
+    devices = [device or choose_device()] if device is None or isinstance(device, Device) else list(device)
+
+    def placed(on: Device) -> Runner:
+        return shared((key, on.torch, on.dtype), lambda: load(on))
+
+    return Replicas([(engine_for(on), placed(on)) for on in devices])
+
+
+def identity(*files: Path) -> Hashable:
+    """What tells whether files are still the same ones, without reading them."""
+    found = [(file.resolve(), file.stat()) for file in files]
+    return tuple((str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns) for path, stat in found)
