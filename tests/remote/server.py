@@ -77,6 +77,7 @@ class Server:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 answer = Answer(self, self.rfile.read(int(self.headers["Content-Length"])))

@@ -12,7 +12,7 @@ answer that does not say what was asked is no answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -210,6 +210,13 @@ class RewriteReply(_Answered):
 
     model: str
     results: list[RewriteResult]
+
+
+class AnyReply(_Answered):
+    """Either reply, for reading its results one by one: one that is broken leaves the others whole."""
+
+    model: str
+    results: list[Any]
 
 
 def _exactly_one(*parts: object) -> None:
