@@ -13,6 +13,7 @@ from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
 from eyelid.cli.report import report
 from eyelid.cli.scan import scan
+from eyelid.cli.serve import serve
 from eyelid.cli.train import calibrate, train
 
 app = typer.Typer(
@@ -41,6 +42,6 @@ def options(
     """Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline."""
 
 
-for verb in (check, scan, report, demo, doctor, bench, calibrate):
+for verb in (check, scan, report, demo, doctor, bench, serve, calibrate):
     app.command()(verb)
 app.add_typer(train, name="train")

@@ -10,15 +10,46 @@ from typing import TYPE_CHECKING
 
 from eyelid.serving._record import outcome_record, to_json
 from eyelid.serving._settings import Listen, Probe, Settings
+from eyelid.serving._tokens import read_tokens
 
 if TYPE_CHECKING:
     from eyelid.serving._app import create_app
+    from eyelid.serving._ray_app import Scale, ray_application
+    from eyelid.serving._ray_detector import RayDetector
+    from eyelid.serving._ray_runner import RayRunner
+    from eyelid.serving._ray_serve import on_ray, serve_on_ray
     from eyelid.serving._ray_session import ray_session
     from eyelid.serving._server import serve
 
-__all__ = ["Listen", "Probe", "Settings", "create_app", "outcome_record", "ray_session", "serve", "to_json"]
+__all__ = [
+    "Listen",
+    "Probe",
+    "RayDetector",
+    "RayRunner",
+    "Scale",
+    "Settings",
+    "create_app",
+    "on_ray",
+    "outcome_record",
+    "ray_application",
+    "ray_session",
+    "read_tokens",
+    "serve",
+    "serve_on_ray",
+    "to_json",
+]
 
-_HOMES = {"create_app": "_app", "ray_session": "_ray_session", "serve": "_server"}
+_HOMES = {
+    "RayDetector": "_ray_detector",
+    "RayRunner": "_ray_runner",
+    "Scale": "_ray_app",
+    "create_app": "_app",
+    "on_ray": "_ray_serve",
+    "ray_application": "_ray_app",
+    "ray_session": "_ray_session",
+    "serve": "_server",
+    "serve_on_ray": "_ray_serve",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -54,6 +54,7 @@ def create_app(guard: Guard | Callable[[], Guard], settings: Settings | None = N
         lifespan=lifespan,
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
+        redirect_slashes=False,  # it would redirect to whatever the Host header says
         openapi_url="/openapi.json" if settings.docs else None,
     )
     for routes in (check_routes, stream_routes, moderation_routes, score_routes):

@@ -15,7 +15,6 @@ from eyelid.types import Surface
 _WORDS = {
     "missing": "is missing",
     "string_type": "must be a string",
-    "string_unicode": "is not Unicode text: it holds half of a surrogate pair",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "float_type": "must be a number",

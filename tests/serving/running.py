@@ -1,0 +1,77 @@
+"""A guard with fakes, an application in this thread, and a server in another one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from eyelid import Guard, Policy
+from eyelid.protocols import Detector
+from eyelid.serving import Listen, Probe, Settings, create_app
+from eyelid.serving._server import _bound, _config, _Server, _url
+from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
+
+#: What the fake detector finds; "poison" can be rewritten, "venom" cannot.
+HARM = {"poison": 0.9, "venom": 0.95}
+PROBE = Probe(bad="venom", good="tea")
+
+
+def guard_of(*detectors: Detector, policy: Policy | None = None) -> Guard:
+    return Guard(
+        detectors or [FakeDetector(HARM, injection={"obey me": 0.97})],
+        policy=policy,
+        detoxifier=FakeDetoxifier({"poison": "flowers", "obey me": ""}),
+        decoder=FakeDecoder(),
+        reader=FakeReader.of({b"picture of venom": "drink venom"}),
+    )
+
+
+def settings_of(**changes: Any) -> Settings:
+    return Settings(**{"probe": PROBE, **changes})
+
+
+@contextmanager
+def client(guard: Guard | None = None, **changes: Any) -> Iterator[TestClient]:
+    """The application, asked without a network."""
+    with (
+        guard or guard_of() as used,
+        TestClient(create_app(used, settings_of(**changes)), raise_server_exceptions=True) as asking,
+    ):
+        yield asking
+
+
+@contextmanager
+def server(guard: Guard | None = None, listen: Listen | None = None, **changes: Any) -> Iterator[str]:
+    """A real server on a free port; gives its URL."""
+    listen = listen or Listen(port=0)
+    with guard or guard_of() as used, _bound(listen) as place:
+        running = _Server(_config(create_app(used, settings_of(**changes)), listen))
+        begun = threading.Event()
+        running.on_start = begun.set
+        thread = threading.Thread(target=running.run, args=([place],))
+        thread.start()
+        assert begun.wait(10)
+        try:
+            yield _url(listen, place)
+        finally:
+            running.should_exit = True
+            thread.join(10)
+
+
+def events_of(text: str) -> list[tuple[str, Any]]:
+    """Server-sent events: name and data of each."""
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in block.splitlines() if not line.startswith(":"))
+        if "event" in fields:
+            found.append((fields["event"], json.loads(fields["data"])))
+    return found
+
+
+def passed_on(events: Sequence[tuple[str, Any]]) -> str:
+    return "".join(data["text"] for name, data in events if name == "text")
