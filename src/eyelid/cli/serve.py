@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,11 @@ import typer
 
 from eyelid._optional import require
 from eyelid.cli._exit import usage
-from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, open_guard
+from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, guard_maker, open_guard
 from eyelid.cli._record import to_json
+from eyelid.cli._serve_ray import serve_with_ray
 from eyelid.errors import ConfigurationError
-from eyelid.serving import Listen, Settings, read_tokens
+from eyelid.serving import Listen, Scale, Settings, read_tokens
 
 _DEFAULT, _PLACE = Settings(), Listen()
 
@@ -46,6 +48,17 @@ def serve(
     ] = None,
     grace: Annotated[int, typer.Option(min=1, help="Seconds to finish requests after SIGTERM.")] = _PLACE.grace,
     docs: Annotated[bool, typer.Option("--docs", help="Serve /openapi.json and /docs.")] = False,
+    on_ray: Annotated[bool, typer.Option("--ray", help="Serve from several processes or machines, with Ray.")] = False,
+    ray_address: Annotated[
+        str, typer.Option(metavar="HOST:PORT|auto", help="A Ray cluster that this machine is part of; else its own.")
+    ] = "",
+    replicas: Annotated[
+        int, typer.Option("--replicas", "--min-replicas", min=1, help="Guards on Ray, each on --threads CPUs (1).")
+    ] = 1,
+    max_replicas: Annotated[
+        int | None, typer.Option(min=1, help="Up to how many are started while there is much to do.")
+    ] = None,
+    replica_gpus: Annotated[float, typer.Option(min=0.0, help="GPUs of each; 0.5 lets two share.")] = 0.0,
     policy: PolicyOption = "balanced",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
@@ -55,7 +68,8 @@ def serve(
 
     Paths: /v1/check, /v1/check/batch, /v1/stream, /v1/moderations (as OpenAI's), /v1/score and /v1/rewrite (for
     another eyelid), /metrics, /healthz, /readyz. A token is taken from EYELID_TOKEN or --token-file; without one
-    only this machine is served. Exit codes: 0 ended as asked, 2 usage.
+    only this machine is served. With --ray all limits are those of each replica. Exit codes: 0 ended as asked,
+    1 Ray could not do it, 2 usage.
 
     Examples:
 
@@ -64,7 +78,10 @@ def serve(
       EYELID_TOKEN=$(cat token) eyelid serve --host 0.0.0.0 --policy strict
 
       curl -s localhost:8400/v1/check --json '{"response": "Seven minutes."}'
+
+      eyelid serve --ray --replicas 2 --max-replicas 8
     """
+    tell = partial(_tell, as_json=as_json)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         require("serve", "fastapi", "uvicorn", "prometheus_client")
@@ -81,15 +98,23 @@ def serve(
             docs=docs,
         )
         listen.check(settings)
+        if on_ray:
+            make = guard_maker(ctx, policy, weights=weights and weights.resolve(), threads=threads or 1)
+            scale = Scale(replicas=replicas, most=max_replicas, cpus=threads or 1, gpus=replica_gpus)
+            serve_with_ray(make, settings, listen, scale, address=ray_address, started=tell)
+            return
     except ConfigurationError as error:
         usage(error)
+    if ray_address or max_replicas or replicas > 1 or replica_gpus:
+        usage("--ray-address, --replicas, --max-replicas and --replica-gpus go with --ray")
     with open_guard(ctx, policy, weights=weights, threads=threads) as guard:
         from eyelid import serving
-
-        def tell(url: str) -> None:
-            typer.echo(to_json({"url": url}) if as_json else f"eyelid listens on {url}")
 
         try:
             serving.serve(guard, settings, listen, started=tell)
         except ConfigurationError as error:
             usage(error)
+
+
+def _tell(url: str, *, as_json: bool) -> None:
+    typer.echo(to_json({"url": url}) if as_json else f"eyelid listens on {url}")

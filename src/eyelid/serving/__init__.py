@@ -14,9 +14,10 @@ from eyelid.serving._tokens import read_tokens
 
 if TYPE_CHECKING:
     from eyelid.serving._app import create_app
-    from eyelid.serving._ray_app import Scale, ray_application
+    from eyelid.serving._ray_app import ray_application
     from eyelid.serving._ray_detector import RayDetector
     from eyelid.serving._ray_runner import RayRunner
+    from eyelid.serving._ray_scale import Scale
     from eyelid.serving._ray_serve import on_ray, serve_on_ray
     from eyelid.serving._ray_session import ray_session
     from eyelid.serving._server import serve
@@ -42,7 +43,7 @@ __all__ = [
 _HOMES = {
     "RayDetector": "_ray_detector",
     "RayRunner": "_ray_runner",
-    "Scale": "_ray_app",
+    "Scale": "_ray_scale",
     "create_app": "_app",
     "on_ray": "_ray_serve",
     "ray_application": "_ray_app",

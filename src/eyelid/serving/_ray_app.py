@@ -6,14 +6,14 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from eyelid._optional import require
 from eyelid.engine import claim
-from eyelid.errors import ConfigurationError, EngineError
+from eyelid.errors import EngineError
 from eyelid.guard import Guard
 from eyelid.protocols import Assessment, ScoreRequest
+from eyelid.serving._ray_scale import Scale
 from eyelid.serving._settings import Settings
 from eyelid.types import Failure
 
@@ -21,31 +21,6 @@ from eyelid.types import Failure
 _BESIDE = 32
 #: Requests under way in each replica at which another one is worth starting; about so many share a pass of a model.
 _BUSY = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """How many replicas, and what each may use.
-
-    Args:
-        replicas: how many, at all times; the least of them where `most` is given.
-        most: up to how many are started while there is much to do.
-        cpus: of each, which the models of a guard should keep to (`load_guard(threads=...)`).
-        gpus: of each; parts of one can be shared.
-        grace: seconds in which a replica that has to go may finish what it is at.
-    """
-
-    replicas: int = 1
-    most: int | None = None
-    cpus: int = 1
-    gpus: float = 0.0
-    grace: float = 30.0
-
-    def __post_init__(self) -> None:
-        if min(self.replicas, self.cpus) < 1 or min(self.gpus, self.grace) < 0:
-            raise ConfigurationError(f"{self} cannot be: at least 1 replica with 1 CPU is needed, and nothing below 0")
-        if self.most is not None and self.most < self.replicas:
-            raise ConfigurationError(f"at most {self.most} replicas are fewer than at least {self.replicas}")
 
 
 def ray_application(make: Callable[[], Guard], settings: Settings | None = None, scale: Scale | None = None) -> Any:

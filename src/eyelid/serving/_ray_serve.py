@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from eyelid.errors import ConfigurationError, EngineError
 from eyelid.guard import Guard
-from eyelid.serving._ray_app import Scale, ray_application
+from eyelid.serving._ray_app import ray_application
+from eyelid.serving._ray_scale import Scale
 from eyelid.serving._ray_session import ray_session
 from eyelid.serving._settings import Listen, Settings
 
