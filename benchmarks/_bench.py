@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,17 @@ def policy(args: argparse.Namespace) -> Policy:
 
 
 def load_guard(args: argparse.Namespace, *, rules: Policy | None = None, images: bool = False) -> Guard:
-    """The guard with the embedded detector, as an application loads it."""
+    """The guard with the embedded detector, as an application loads it, but for the cache: a text that is timed again
+    must be looked at again."""
     import eyelid
 
+    rules = rules or policy(args)
     return eyelid.load_guard(
-        rules or policy(args), weights=args.weights, backbone=args.backbone, images=images, threads=args.threads
+        replace(rules, engine=replace(rules.engine, cache_mb=0)),
+        weights=args.weights,
+        backbone=args.backbone,
+        images=images,
+        threads=args.threads,
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyelid.errors import PolicyError
-from eyelid.policy import PRESETS, Deadlines, Policy, SurfacePolicy
+from eyelid.policy import PRESETS, Deadlines, EngineRules, Policy, SurfacePolicy
 from eyelid.taxonomy import Category
 from eyelid.types import Action, Scores, Strategy, Surface
 
@@ -57,6 +57,8 @@ def test_a_surface_may_have_its_own_strategy_detectors_and_failure_rule() -> Non
         ({"preset": "balancd"}, "balanced"),
         ({"strategy": "rewrit"}, "rewrite"),
         ({"deadlines": {"txt": 1.0}}, "text"),
+        ({"engine": {"cache": 16}}, "cache_mb"),
+        ({"engin": {}}, "engine"),
         ({"surfaces": {"outputs": {}}}, "output"),
         ({"surfaces": {"output": {"treshold": {}}}}, "thresholds"),
         ({"surfaces": {"output": {"on_failure": "alow"}}}, "allow"),
@@ -85,11 +87,23 @@ def test_an_unknown_name_is_refused_naming_the_nearest_known_one(changes: dict[s
         {"deadlines": {"image": math.inf}},
         {"max_characters": 0},
         {"enforce": "no"},
+        {"engine": {"cache_mb": -1}},
+        {"engine": {"cache_mb": 1.5}},
+        {"engine": {"cascade": "yes"}},
+        {"engine": True},
     ],
 )
 def test_a_value_out_of_range_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(PolicyError):
         Policy.from_mapping(changes)
+
+
+def test_nothing_is_spared_in_strict_and_no_preset_has_a_cascade() -> None:
+    assert Policy.preset("strict").engine == EngineRules(cache_mb=0, cascade=False)
+    assert Policy.preset("balanced").engine == EngineRules(cache_mb=16, cascade=False)
+    assert not any(Policy.preset(name).engine.cascade for name in PRESETS)
+    changed = Policy.from_mapping({"preset": "strict", "engine": {"cascade": True}})
+    assert changed.engine == EngineRules(cache_mb=0, cascade=True)
 
 
 def test_a_policy_built_by_hand_is_held_to_the_same_rules() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eyelid.detectors import EmbeddedDetector
+from eyelid.detectors import CachedDetector, EmbeddedDetector
 from eyelid.detoxifiers import SentenceDetoxifier
 from eyelid.engine import choose_devices
 from eyelid.errors import PolicyError
 from eyelid.guard import Guard
 from eyelid.images import SandboxDecoder
-from eyelid.models import find_backbone, find_weights
-from eyelid.policy import Policy
-from eyelid.protocols import ScoreRequest
+from eyelid.models import find_backbone, find_weights, sha256
+from eyelid.policy import EngineRules, Policy
+from eyelid.protocols import Detector, ScoreRequest
 from eyelid.readers import OcrReader
 from eyelid.text import views
 from eyelid.types import Surface
@@ -50,10 +50,12 @@ def load_guard(
     """
     chosen = _policy(policy)
     devices = choose_devices(device, dtype=dtype, workers=threads)
-    detector = EmbeddedDetector(find_backbone(backbone), find_weights(weights), device=devices)
+    trained = find_weights(weights)
+    embedded = EmbeddedDetector(find_backbone(backbone), trained, device=devices)
     # Tables and kernels load with the first look; no deadline runs here.
     views("W4rm up")
-    detector.score([ScoreRequest("Warm up.")])
+    embedded.score([ScoreRequest("Warm up.")])
+    detector = _spared(embedded, chosen.engine, trained)
     return Guard(
         [detector],
         policy=chosen,
@@ -61,6 +63,15 @@ def load_guard(
         decoder=SandboxDecoder() if images else None,
         reader=OcrReader() if images else None,
     )
+
+
+def _spared(detector: Detector, rules: EngineRules, weights: Path) -> Detector:
+    """The detector with what the policy lets be spared around it."""
+    if rules.cache_mb:
+        # The manifest names the hash of every file of the weights; the backbone is always the same.
+        fingerprint = sha256(weights / "manifest.json")
+        detector = CachedDetector(detector, max_bytes=rules.cache_mb * 2**20, fingerprint=fingerprint)
+    return detector
 
 
 def _policy(policy: str | Path | Policy) -> Policy:

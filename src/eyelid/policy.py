@@ -65,6 +65,25 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineRules:
+    """What may be spared when content is looked at. Whoever loads a guard reads it (`eyelid.load_guard`).
+
+    Args:
+        cache_mb: megabytes (2^20 bytes) in which what a detector found is kept for equal content; 0 for none. It
+            changes no outcome.
+        cascade: whether a cheap detector may clear what it is sure of. It changes few outcomes, but whoever sets out
+            to deceive then needs to deceive only the weaker of two models.
+    """
+
+    cache_mb: int = 0
+    cascade: bool = False
+
+    def __post_init__(self) -> None:
+        if self.cache_mb < 0:
+            raise PolicyError(f"engine.cache_mb is {self.cache_mb!r}; it must be a number of megabytes, 0 for none")
+
+
+@dataclass(frozen=True, slots=True)
 class SurfacePolicy:
     """The rules of one surface.
 
@@ -111,6 +130,7 @@ class Policy:
         enforce: false to look at everything and stop nothing.
         return_images: whether an allowed `Outcome` holds the canonical PNG of each image.
         name: for people.
+        engine: what may be spared; nothing if left out.
     """
 
     surfaces: Mapping[Surface, SurfacePolicy]
@@ -120,6 +140,7 @@ class Policy:
     enforce: bool = True
     return_images: bool = True
     name: str = "custom"
+    engine: EngineRules = EngineRules()
 
     def __post_init__(self) -> None:
         for surface in self.surfaces:
@@ -194,6 +215,7 @@ class Policy:
             enforce=file.enforce,
             return_images=file.return_images,
             name=name,
+            engine=EngineRules(**file.engine.model_dump()),
         )
 
     def adjust(
@@ -283,6 +305,11 @@ class _DeadlinesTable(_Table):
     rewrite: float
 
 
+class _EngineTable(_Table):
+    cache_mb: int
+    cascade: bool
+
+
 class _SurfaceTable(_Table):
     thresholds: dict[str, float]
     strategy: _StrategyName | None = None
@@ -297,6 +324,7 @@ class _PolicyTable(_Table):
     enforce: bool
     return_images: bool
     deadlines: _DeadlinesTable
+    engine: _EngineTable
     surfaces: dict[_SurfaceName, _SurfaceTable]
     refusals: dict[str, str]
 
@@ -338,6 +366,7 @@ def _explain(error: ValidationError) -> PolicyError:
 
 
 def _keys_beside(where: list[str]) -> list[str]:
-    tables: dict[int, type[_Table]] = {1: _PolicyTable, 2: _DeadlinesTable, 3: _SurfaceTable}
-    extra = ["preset"] if len(where) == 1 else []
-    return [*extra, *tables[len(where)].model_fields]
+    tables: dict[str, type[_Table]] = {"deadlines": _DeadlinesTable, "engine": _EngineTable, "surfaces": _SurfaceTable}
+    if len(where) == 1:
+        return ["preset", *_PolicyTable.model_fields]
+    return list(tables[where[0]].model_fields)
