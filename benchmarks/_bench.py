@@ -41,8 +41,7 @@ def policy(args: argparse.Namespace) -> Policy:
 
 
 def load_guard(args: argparse.Namespace, *, rules: Policy | None = None, images: bool = False) -> Guard:
-    """The guard with the embedded detector, as an application loads it, but for the cache: a text that is timed again
-    must be looked at again."""
+    """The guard with the embedded detector, as an application loads it, without the cache: repeated texts are timed."""
     import eyelid
 
     rules = rules or policy(args)
