@@ -2,8 +2,15 @@
 
 from eyelid.models._backbone import FILES, PINNED, REPOSITORY, REVISION, find_backbone, sha256
 from eyelid.models._bert import Encoder
+from eyelid.models._causal_looks import CausalLook, causal_looks
+from eyelid.models._causal_open import open_causal
+from eyelid.models._causal_plain import PlainCausalRunner
+from eyelid.models._causal_runner import CausalRunner, Prefill
+from eyelid.models._causal_template import Template
 from eyelid.models._frozen import FrozenEncoder, fastest_dtype
+from eyelid.models._generate import GenerateRequest, Generator
 from eyelid.models._heads import Heads, pool
+from eyelid.models._llama import PackedLlama
 from eyelid.models._memory import RequestMemory, project
 from eyelid.models._ngrams import BUCKETS, LinearModel, features
 from eyelid.models._packed import Packed
@@ -21,25 +28,35 @@ __all__ = [
     "REVISION",
     "SIGNALS",
     "VERSION",
+    "CausalLook",
+    "CausalRunner",
     "Encoder",
     "FrozenEncoder",
+    "GenerateRequest",
+    "Generator",
     "Heads",
     "LinearModel",
     "Packed",
+    "PackedLlama",
+    "PlainCausalRunner",
+    "Prefill",
     "RecallModel",
     "Recollection",
     "RequestMemory",
     "Sight",
     "SignalModel",
+    "Template",
     "Window",
     "WindowShape",
     "WindowTokenizer",
+    "causal_looks",
     "digest",
     "embed",
     "fastest_dtype",
     "features",
     "find_backbone",
     "find_weights",
+    "open_causal",
     "pool",
     "project",
     "sha256",

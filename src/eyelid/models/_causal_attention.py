@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -14,19 +14,19 @@ from eyelid.models._causal_pass import CausalPass
 #: Queries of one product. Those before need not be compared with the keys after, so blocks halve a long prefill.
 _BLOCK = 64
 
-#: Queries, scaled, of shape [rows, heads, head_dim], one row for each segment where only the last tokens ask; keys and
+#: Queries, of shape [rows, heads, head_dim], one row for each segment where only the last tokens ask; keys and
 #: values of the new tokens, of shape [rows, kv_heads, head_dim]; this layer of the pool, of shape
 #: [2, tokens, kv_heads, head_dim], or nothing → shape [rows of the queries, heads * head_dim].
 Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
-def best_attention(device: torch.device, dtype: torch.dtype) -> Callable[[CausalPass], Attend]:
-    """The fastest way that is exact on a device."""
+def best_attention(device: torch.device, dtype: torch.dtype) -> Callable[[CausalPass, float], Attend]:
+    """The fastest way that is exact on a device: of a pass, and of what products of queries and keys are scaled by."""
     fused = device.type == "cuda" and dtype == torch.bfloat16 and find_spec("torch.nn.attention.varlen") is not None
     return varlen if fused else one_by_one
 
 
-def one_by_one(batch: CausalPass) -> Attend:
+def one_by_one(batch: CausalPass, scale: float) -> Attend:
     """Plain products, one sequence after the other; on a CPU the fastest way, and the reference everywhere."""
     longest = min(_BLOCK, max(segment.new for segment in batch.segments))
     later = torch.full((longest, longest), float("-inf"), device=batch.ids.device).triu_(1)
@@ -42,7 +42,7 @@ def one_by_one(batch: CausalPass) -> Attend:
                 k, v = keys[rows], values[rows]
             else:
                 k, v = layer[:, segment.slot : segment.slot + len(segment.tokens)].unbind(0)
-            causal(queries[mine], k, v, masks, out[mine])
+            causal(queries[mine] * scale, k, v, masks, out[mine])
         return out.flatten(1)
 
     return attend
@@ -80,13 +80,21 @@ def _write(keys: Tensor, values: Tensor, layer: Tensor | None, batch: CausalPass
         layer[1].index_copy_(0, batch.places, values)
 
 
-def varlen(batch: CausalPass) -> Attend:
+def varlen(batch: CausalPass, scale: float, kernel: Callable[..., Any] | None = None) -> Attend:
     """All sequences in one kernel of `torch.nn.attention.varlen` (FlashAttention 2; Dao, arXiv 2307.08691).
 
     Of the pool it reads a run for each sequence: one begins where `cu_seq_k` says, and as much of it counts as
     `seqused_k` says. The segments therefore lie in the order of their slots.
+
+    Args:
+        batch: what is attended to.
+        scale: of the products.
+        kernel: another one with the same contract, for where there is no GPU.
     """
-    from torch.nn.attention.varlen import varlen_attn
+    if kernel is None:
+        from torch.nn.attention import varlen as fused
+
+        kernel = fused.varlen_attn
 
     lengths = [len(segment.tokens) for segment in batch.segments]
     slots = [segment.slot for segment in batch.segments if segment.slot is not None]
@@ -104,7 +112,7 @@ def varlen(batch: CausalPass) -> Attend:
         if layer is not None:
             keys, values = layer
             starts = ends([*slots, len(keys)]) if starts is None else starts
-        out = varlen_attn(
+        out = kernel(
             queries,
             keys,
             values,
@@ -112,7 +120,7 @@ def varlen(batch: CausalPass) -> Attend:
             own if layer is None else starts,
             1 if only_last else max(segment.new for segment in batch.segments),
             max(lengths),
-            scale=1.0,
+            scale=scale,
             window_size=(-1, 0),
             enable_gqa=queries.shape[1] != keys.shape[1],
             seqused_k=None if layer is None else used,

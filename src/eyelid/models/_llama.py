@@ -94,7 +94,8 @@ class PackedLlama:
             batch: the new tokens.
             pool: keys and values of all layers, as `KeyValuePool.data`; theirs are written to it.
         """
-        attend, turned = self._attention(batch), angles(batch.positions, self._turns, self.dtype)
+        attend = self._attention(batch, self.config.head_dim**-0.5)
+        turned = angles(batch.positions, self._turns, self.dtype)
         x = F.embedding(batch.ids, self._words)
         for at, layer in enumerate(self._layers):
             queries, keys, values = self._project(layer, x, turned)
@@ -109,8 +110,7 @@ class PackedLlama:
         heads, shared = self.config.heads, self.config.kv_heads
         mixed = layer.qkv(layer.norm(x)).view(len(x), heads + 2 * shared, self.head_dim)
         queries, keys, values = mixed.split((heads, shared, shared), 1)
-        queries = rotate(layer.query_norm(queries), *turned) * self.config.head_dim**-0.5
-        return queries, rotate(layer.key_norm(keys), *turned), values
+        return rotate(layer.query_norm(queries), *turned), rotate(layer.key_norm(keys), *turned), values
 
     def _layer(self, tensors: Tensors, prefix: str) -> _Layer:
         heads, shared, width = self.config.heads, self.config.kv_heads, self.config.head_dim
