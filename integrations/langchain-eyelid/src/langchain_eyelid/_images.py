@@ -1,4 +1,15 @@
-"""Images in LangChain's messages: every form that its providers know, as an image or as what nobody can look at."""
+"""Images in LangChain's messages: every form that its providers know, as an image or as what nobody can look at.
+
+| from | form |
+|---|---|
+| LangChain v1 | `{"type": "image"}` with `base64`, `url` or `file_id` |
+| LangChain v0 | `{"type": "image", "source_type"}` with `data`, `url` or `id` |
+| OpenAI | `image_url` as a dict or as a string, `input_image`, `image_generation_call`, screenshots |
+| Anthropic | `{"type": "image", "source"}`: base64, URL or file |
+| Bedrock | `{"image": {"format", "source"}}`: bytes or S3 |
+| Google | `media`, `inline_data`, `file_data`, bare base64 as a URL |
+| MCP | `data` or `blob` with `mimeType` |
+"""
 
 from __future__ import annotations
 
@@ -7,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from eyelid import Image
+from eyelid.errors import InputError
 
 from langchain_eyelid._settings import ImageLoader
 
@@ -25,12 +37,76 @@ class Uninspectable:
 
 Found: TypeAlias = Image | Reference | Uninspectable
 
+_IMAGE_TYPES = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
+_ENCODED = ("base64", "data", "bytes", "blob", "result", "file_data")
+_ADDRESSES = ("url", "image_url", "file_uri", "fileUri", "uri", "file_url")
+_IDS = ("file_id", "fileId")
+_MIME_TYPES = ("mime_type", "mimeType", "media_type")
+
 
 def read_image(block: Mapping[str, Any]) -> Found | None:
     """The image in a content block of any provider; None where the block is no image."""
-    raise NotImplementedError
+    for name in ("image", "inline_data", "inlineData"):  # Bedrock, Google
+        if isinstance(block.get(name), Mapping):
+            return _carried({**block, **block[name]})
+    if block.get("type") == "image_generation_call":
+        return _encoded(block["result"]) if block.get("result") else None
+    if block.get("type") in _IMAGE_TYPES or any(str(block.get(key, "")).startswith("image/") for key in _MIME_TYPES):
+        return _carried(block)
+    return None
 
 
 def load(found: Iterable[Found], loader: ImageLoader | None) -> tuple[tuple[Image, ...], int]:
     """The images, fetched where a loader is given, and how many could not be had. Blocks while it fetches."""
-    raise NotImplementedError
+    images = [_fetched(each, loader) if isinstance(each, Reference) else each for each in found]
+    here = tuple(image for image in images if isinstance(image, Image))
+    return here, len(images) - len(here)
+
+
+def _fetched(reference: Reference, loader: ImageLoader | None) -> Image | Uninspectable:
+    if loader is None:
+        return Uninspectable()
+    try:
+        return Image(loader(reference.address))
+    except Exception:  # noqa: BLE001 - whatever a loader does, the image was not looked at, and no address gets out
+        return Uninspectable()
+
+
+def _carried(block: Mapping[str, Any]) -> Found:
+    """The one image that a block carries. Of two, nobody knows which one a model would be shown."""
+    source = block.get("source")
+    flat = {**block, **source} if isinstance(source, Mapping) else block
+    carried = [_encoded(flat[name]) for name in _ENCODED if flat.get(name)]
+    carried += [_addressed(flat[name]) for name in _ADDRESSES if flat.get(name)]
+    carried += [Reference(flat[name]) for name in _IDS if isinstance(flat.get(name), str)]
+    if isinstance(place := flat.get("s3Location"), Mapping):
+        carried.append(_addressed(place.get("uri")))
+    if not carried and isinstance(block.get("id"), str):  # what LangChain makes of Anthropic's files
+        return Reference(block["id"])
+    return carried[0] if len(carried) == 1 else Uninspectable()
+
+
+def _encoded(value: Any) -> Found:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return Image(bytes(value))
+    if not isinstance(value, str):
+        return Uninspectable()
+    if value[:5].lower() == "data:":
+        head, _, value = value.partition(",")
+        if not head.lower().endswith(";base64"):
+            return Uninspectable()
+    try:
+        return Image.from_data_url(f"data:image/any;base64,{''.join(value.split())}")
+    except InputError:
+        return Uninspectable()
+
+
+def _addressed(value: Any) -> Found:
+    if isinstance(value, Mapping):
+        value = value.get("url")
+    if not isinstance(value, str) or not value:
+        return Uninspectable()
+    if value[:5].lower() == "data:":
+        return _encoded(value)
+    bare = _encoded(value) if "://" not in value else Uninspectable()  # Google takes base64 without a scheme
+    return bare if isinstance(bare, Image) else Reference(value)

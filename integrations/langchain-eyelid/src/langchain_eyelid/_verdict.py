@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from eyelid import Outcome, Surface
+from eyelid import Action, Outcome, Status, Surface
 
 #: Where verdicts stand in a message's `response_metadata`.
 KEY = "eyelid"
+
+_ACTIONS = (Action.ALLOW, Action.REWRITE, Action.BLOCK)
+_STATUSES = (Status.CLEAN, Status.FAILED, Status.FLAGGED)
 
 
 def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
@@ -17,4 +20,44 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     Keys: "action" ("allow", "rewrite", "block"), "status" ("clean", "flagged", "failed"), "surface", "category",
     "score", "reason", "failures" (a list of "stage: code").
     """
-    raise NotImplementedError
+    every = list(found)
+    if not every:
+        return _plain(Surface.OUTPUT, Action.ALLOW, Status.CLEAN, reason="there was nothing to look at")
+    surface, outcome = max(every, key=_weight)
+    failures = [f"{failure.stage}: {failure.code}" for _, each in every for failure in each.failures]
+    ruling = outcome.verdict
+    return _plain(
+        surface,
+        ruling.action,
+        outcome.status,
+        category=ruling.category,
+        score=max(each.verdict.score for _, each in every) if outcome.allowed else ruling.score,
+        reason=ruling.reason,
+        failures=list(dict.fromkeys(failures)),
+    )
+
+
+def _weight(found: tuple[Surface, Outcome]) -> tuple[int, int, float]:
+    outcome = found[1]
+    return _ACTIONS.index(outcome.verdict.action), _STATUSES.index(outcome.status), outcome.verdict.score
+
+
+def _plain(
+    surface: Surface,
+    action: Action,
+    status: Status,
+    *,
+    category: str = "",
+    score: float = 0.0,
+    reason: str = "",
+    failures: list[str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "action": action.value,
+        "status": status.value,
+        "surface": surface.value,
+        "category": str(category),
+        "score": round(score, 4),
+        "reason": reason,
+        "failures": failures or [],
+    }
