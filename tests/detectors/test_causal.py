@@ -59,7 +59,7 @@ def test_the_prompt_counts(detector: CausalDetector) -> None:
 
 
 def test_a_growing_text_costs_what_is_new(folder: Path) -> None:
-    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE, name="growing")
+    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE)
     engine, whole = engine_for(DEVICE), "nothing much at all, plain words " * 20
     costs, found = [], []
     for end in range(60, len(whole), 60):
@@ -67,14 +67,14 @@ def test_a_growing_text_costs_what_is_new(folder: Path) -> None:
         found += assessed(detector, ScoreRequest(whole[:end], prompt="the words"))
         costs.append(engine.stats().tokens - before)
     assert max(costs[1:]) < 60
-    anew = CausalDetector(folder, template=TEMPLATE, device=DEVICE, name="anew")
-    requests = [ScoreRequest(whole[:end], prompt="the words") for end in range(60, len(whole), 60)]
-    for one, other in zip(found, assessed(anew, *requests), strict=True):
+    for end, one in zip(range(60, len(whole), 60), found, strict=True):
+        with claim(caller=f"anew {end}"):  # who finds nothing that was read before
+            (other,) = assessed(detector, ScoreRequest(whole[:end], prompt="the words"))
         assert one.scores["harm"] == pytest.approx(other.scores["harm"], abs=1e-4)
 
 
 def test_callers_do_not_share_what_was_read(folder: Path) -> None:
-    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE, name="apart")
+    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE)
     runner, request = detector._runner, ScoreRequest("plain words that say nothing " * 5)
     costs = []
     for caller in ("one", "one", "other"):
@@ -145,7 +145,7 @@ class Broken:
     [([float("nan"), 0.0], "invalid"), ([float("inf"), 0.0], "invalid"), (ValueError("said too much"), "error")],
 )
 def test_a_broken_model_is_a_failed_look(folder: Path, answers: Any, code: str) -> None:
-    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE, name="broken")
+    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE)
     detector._runner = Broken(answers)  # type: ignore[assignment]
     (failed,) = detector.score([ScoreRequest("plain")])
     assert isinstance(failed, Failure)
@@ -171,7 +171,7 @@ def test_a_closed_engine_is_a_failed_look(folder: Path) -> None:
 
 def test_in_a_stream(folder: Path) -> None:
     """All of the text is looked at from its beginning, and no token twice."""
-    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE, name="streamed")
+    detector = CausalDetector(folder, template=TEMPLATE, device=DEVICE)
     engine = engine_for(DEVICE)
     balanced = Policy.preset("balanced")
     lenient = replace(balanced.for_surface(Surface.OUTPUT), thresholds={"harm": 1.0})

@@ -1,6 +1,7 @@
 """The packed decoder computes what transformers computes, or refuses."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,9 @@ def test_an_encoder_is_no_decoder(tmp_path: Path) -> None:
 def test_one_model_for_all_who_ask_for_the_same(tmp_path: Path) -> None:
     write_model(tmp_path)
     device = choose_device("cpu")
-    assert open_causal(tmp_path, device) is open_causal(tmp_path, device)
+    one = open_causal(tmp_path, device)
+    assert one is open_causal(tmp_path, replace(device, memory=2**30, reason="another"))
+    assert one is not open_causal(tmp_path, device, labels=None, memory=0)
 
 
 def test_heads_filled_up_with_zeros_give_the_same_products() -> None:

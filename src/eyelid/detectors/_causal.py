@@ -20,7 +20,7 @@ from eyelid.errors import ConfigurationError, InputError
 from eyelid.models import CausalLook, Template, causal_looks, open_causal
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
-from eyelid.types import Failure, Scores, Span
+from eyelid.types import Failure, Scores, Span, Surface
 
 Found = Assessment | Failure
 
@@ -98,8 +98,10 @@ class CausalDetector:
 
     def _looks(self, request: ScoreRequest) -> list[CausalLook] | Failure:
         owner = current_claim().caller
+        # Only an answer is read beside its prompt: what a tool returns was not written for it.
+        prompt = request.prompt if request.surface is Surface.OUTPUT else ""
         try:
-            return causal_looks(self._template, request.text, request.prompt, self._runner.context, owner=owner)
+            return causal_looks(self._template, request.text, prompt, self._runner.context, owner=owner)
         except InputError as error:
             return Failure("score", "limit", str(error), self.name)
 

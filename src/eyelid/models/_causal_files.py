@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,6 +69,19 @@ class Tensors:
                 f"{len(left)} tensors have no place in this architecture, the first is {left[0]}; "
                 "the packed forward would compute something else"
             )
+
+
+def stamp(*folders: Path | None) -> Hashable:
+    """What tells whether the files of a model are still the same ones, without reading them.
+
+    Raises:
+        WeightsError: a folder is not there.
+    """
+    try:
+        files = [file for folder in folders if folder for file in sorted(folder.resolve().iterdir())]
+        return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    except OSError as error:
+        raise WeightsError("the model folder does not exist or cannot be read") from error
 
 
 class Adapter:

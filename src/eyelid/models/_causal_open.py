@@ -9,6 +9,7 @@ import torch
 
 from eyelid.engine import Device, shared
 from eyelid.models._causal_config import NotPackedError
+from eyelid.models._causal_files import stamp
 from eyelid.models._causal_plain import PlainCausalRunner
 from eyelid.models._causal_runner import CausalRunner
 from eyelid.models._llama import PackedLlama
@@ -35,13 +36,14 @@ def open_causal(
         adapter: folder of a LoRA adapter that is added.
         memory: bytes for the keys and values of what was scored last; if left out, half of what the device has beside
             the weights, and at most 1 GiB on a CPU.
-        name: as statistics show it.
+        name: as statistics show it, of whoever asks first.
 
     Raises:
         WeightsError: files are missing or broken, or the checkpoint has no such head.
         MissingExtraError: it needs transformers, which is not installed.
     """
-    key = ("causal", folder.resolve(), adapter and adapter.resolve(), labels and tuple(labels), device, memory, name)
+    # Not what the device had free when it was chosen, nor the name: with them there would be a model for each guard.
+    key = ("causal", stamp(folder, adapter), labels and tuple(labels), device.torch, device.dtype, memory)
 
     def make() -> CausalRunner | PlainCausalRunner:
         dtype = getattr(torch, device.dtype)

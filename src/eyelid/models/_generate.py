@@ -12,6 +12,7 @@ import torch
 
 from eyelid.engine import Device, Engine, Item, after, engine_for, shared
 from eyelid.errors import InputError
+from eyelid.models._causal_files import stamp
 from eyelid.models._causal_template import read_tokenizer
 from eyelid.models._generate_continuous import Continuous
 from eyelid.models._generate_load import load_generator
@@ -70,7 +71,7 @@ class Generator:
         self._device = torch.device(device.torch)
         self._place = replace(device, workers=1, budget=max(_BUDGET, device.budget))
         self._tokenizer = read_tokenizer(folder)
-        key = ("generator", folder.resolve(), adapter and adapter.resolve(), device)
+        key = ("generator", stamp(folder, adapter), device.torch, device.dtype)
         self._model = shared(key, lambda: load_generator(folder, device, adapter))
         self._encodes = bool(self._model.config.is_encoder_decoder)
         # Relative positions, as T5 has them, end nowhere; what is stated as such a number is no bound there.
