@@ -13,8 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from tests.serving.running import HARM, client, guard_of, server, settings_of
 
+from eyelid import Guard
+from eyelid.errors import ConfigurationError
 from eyelid.serving import create_app
 from eyelid.serving._metrics import ENDPOINTS
 from eyelid.testing import FakeDetector
@@ -94,6 +98,34 @@ def test_documentation_is_there_where_it_is_wanted() -> None:
         described = asking.get("/openapi.json").json()
     properties = described["paths"]["/v1/check"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "response" in properties["properties"]
+
+
+def test_it_can_be_mounted_in_another_application() -> None:
+    outer = FastAPI()
+    with guard_of() as guard:
+        outer.mount("/guard", create_app(guard, settings_of(tokens=TOKENS)))
+        with TestClient(outer) as asking:
+            assert asking.get("/guard/readyz").status_code == 200
+            assert asking.post("/guard/v1/check", json={"response": "tea"}).status_code == 401
+            answer = asking.post("/guard/v1/check", json={"response": "tea"}, headers=bearer(TOKENS["one"]))
+            counted = asking.get("/guard/metrics", headers=bearer(TOKENS["one"])).text
+    assert answer.json()["action"] == "allow"
+    assert 'endpoint="/v1/check",status="200"' in counted
+
+
+def test_a_guard_that_is_made_at_the_start_is_closed_at_the_end() -> None:
+    made = []
+
+    def make() -> Guard:
+        made.append(guard_of())
+        return made[-1]
+
+    app = create_app(make, settings_of())
+    assert not made
+    with TestClient(app) as asking:
+        assert asking.get("/readyz").status_code == 200
+    with pytest.raises(ConfigurationError, match="closed"):
+        made[0].check(response="tea")
 
 
 def test_the_wrong_method() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -23,6 +24,9 @@ from eyelid.serving._service import Service
 from eyelid.serving._settings import Settings
 from eyelid.serving._stream import stream_routes
 
+#: FastAPI's own would send the messages of errors, which are anyone's, to whatever OpenTelemetry the process has.
+_NO_TELEMETRY: Any = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
+
 
 def create_app(guard: Guard | Callable[[], Guard], settings: Settings | None = None) -> FastAPI:
     """The HTTP application of a guard, for any ASGI server. `serve` runs it with limits that a server must have.
@@ -40,20 +44,24 @@ def create_app(guard: Guard | Callable[[], Guard], settings: Settings | None = N
         caller_share=settings.caller_share,
     )
     service = Service(settings, Metrics(admission))
+    if isinstance(guard, Guard):
+        service.guard = guard  # at once: an application that is mounted in another one is never told that it starts
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        made = None if isinstance(guard, Guard) else await asyncio.to_thread(guard)
-        service.guard = made or guard  # type: ignore[assignment]  # one of the two
-        yield
-        if made is not None:
-            made.close()
+        if isinstance(guard, Guard):
+            yield
+            return
+        with await asyncio.to_thread(guard) as made:
+            service.guard = made
+            yield
 
     app = FastAPI(
         title="eyelid",
         lifespan=lifespan,
         docs_url="/docs" if settings.docs else None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
         redirect_slashes=False,  # it would redirect to whatever the Host header says
         openapi_url="/openapi.json" if settings.docs else None,
     )
