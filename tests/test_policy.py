@@ -89,7 +89,6 @@ def test_an_unknown_name_is_refused_naming_the_nearest_known_one(changes: dict[s
         {"enforce": "no"},
         {"engine": {"cache_mb": -1}},
         {"engine": {"cache_mb": 1.5}},
-        {"engine": {"cascade": "yes"}},
         {"engine": True},
     ],
 )
@@ -98,12 +97,10 @@ def test_a_value_out_of_range_is_refused(changes: dict[str, object]) -> None:
         Policy.from_mapping(changes)
 
 
-def test_nothing_is_spared_in_strict_and_no_preset_has_a_cascade() -> None:
-    assert Policy.preset("strict").engine == EngineRules(cache_mb=0, cascade=False)
-    assert Policy.preset("balanced").engine == EngineRules(cache_mb=16, cascade=False)
-    assert not any(Policy.preset(name).engine.cascade for name in PRESETS)
-    changed = Policy.from_mapping({"preset": "strict", "engine": {"cascade": True}})
-    assert changed.engine == EngineRules(cache_mb=0, cascade=True)
+def test_nothing_is_spared_in_strict() -> None:
+    assert Policy.preset("strict").engine == EngineRules(cache_mb=0)
+    assert Policy.preset("balanced").engine == EngineRules(cache_mb=16)
+    assert Policy.from_mapping({"preset": "strict", "engine": {"cache_mb": 1}}).engine.cache_mb == 1
 
 
 def test_a_policy_built_by_hand_is_held_to_the_same_rules() -> None:

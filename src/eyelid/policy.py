@@ -71,12 +71,9 @@ class EngineRules:
     Args:
         cache_mb: megabytes (2^20 bytes) in which what a detector found is kept for equal content; 0 for none. It
             changes no outcome.
-        cascade: whether a cheap detector may clear what it is sure of. It changes few outcomes, but whoever sets out
-            to deceive then needs to deceive only the weaker of two models.
     """
 
     cache_mb: int = 0
-    cascade: bool = False
 
     def __post_init__(self) -> None:
         if self.cache_mb < 0:
@@ -307,7 +304,6 @@ class _DeadlinesTable(_Table):
 
 class _EngineTable(_Table):
     cache_mb: int
-    cascade: bool
 
 
 class _SurfaceTable(_Table):
