@@ -57,9 +57,11 @@ def load_guard(args: argparse.Namespace, *, rules: Policy | None = None, images:
 def load_detectors(args: argparse.Namespace) -> list[Detector]:
     """The embedded detector by itself, to be put into a guard of the benchmark's own."""
     from eyelid.detectors import EmbeddedDetector
+    from eyelid.engine import choose_device
     from eyelid.models import find_backbone, find_weights
 
-    return [EmbeddedDetector(find_backbone(args.backbone), find_weights(args.weights), threads=args.threads or 1)]
+    device = choose_device(workers=args.threads or 1)
+    return [EmbeddedDetector(find_backbone(args.backbone), find_weights(args.weights), device=device)]
 
 
 def run(name: str, measure: Callable[[argparse.Namespace], list[Figure]], args: argparse.Namespace) -> int:
