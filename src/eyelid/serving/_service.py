@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import Request
@@ -28,10 +28,12 @@ class Service:
     Args:
         settings: what it takes in.
         metrics: counts.
+        model: what stands behind it, by name and version.
     """
 
     settings: Settings
     metrics: Metrics
+    model: str = field(default_factory=lambda: f"eyelid-{_version()}")
     _guard: Guard | None = None
 
     @property
@@ -44,11 +46,6 @@ class Service:
     @guard.setter
     def guard(self, guard: Guard) -> None:
         self._guard = guard
-
-    @property
-    def model(self) -> str:
-        """What stands behind the server, by name and version."""
-        return f"eyelid-{version('eyelid')}"
 
     async def look(self, intake: Intake, exchanges: Sequence[Exchange]) -> list[Outcome]:
         """Look at exchanges in one call, for as long as the client is there; counted."""
@@ -76,3 +73,10 @@ async def record_of(outcome: Outcome, exchange: Exchange, *, images: bool) -> di
 
 def _data_url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def _version() -> str:
+    try:
+        return version("eyelid")
+    except PackageNotFoundError:
+        return "unknown"
