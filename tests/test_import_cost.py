@@ -32,6 +32,17 @@ def test_nothing_heavy_is_loaded(code: str) -> None:
     assert loaded & HEAVY == set()
 
 
+def test_a_guard_that_asks_a_server_needs_no_torch() -> None:
+    code = (
+        "from eyelid.guard import Guard; from eyelid.detectors import RemoteDetector\n"
+        "from eyelid.detoxifiers import RemoteDetoxifier\n"
+        "Guard([RemoteDetector('https://guard')], detoxifier=RemoteDetoxifier('https://guard'))"
+    )
+    loaded = loaded_by(code)
+    assert "eyelid" in loaded
+    assert loaded & {"torch", "transformers", "tokenizers", "onnxruntime"} == set()
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = "import eyelid.cli\ntry:\n    eyelid.cli.app(['scan', '--help'])\nexcept SystemExit:\n    pass"
     assert loaded_by(code) & HEAVY <= {"pydantic"}  # typer's own
