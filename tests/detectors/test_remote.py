@@ -1,6 +1,8 @@
+import asyncio
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +17,7 @@ from eyelid.guard import Guard
 from eyelid.protocols import Assessment, Deferred, ScoreRequest
 from eyelid.remote import Endpoint, ScoreCall
 from eyelid.testing import FakeDetector, Fault, FaultyDetector, check_detector
-from eyelid.types import Action, Exchange, Failure, Status, Surface
+from eyelid.types import Action, Exchange, Failure, Outcome, Status, Surface
 
 CANARY = "canary-77aa"
 
@@ -159,33 +161,30 @@ def test_a_guard_on_a_server_rules_as_one_beside_the_models() -> None:
 
 
 def test_the_claim_of_its_work_ends_a_call() -> None:
-    with serving(lambda answer, _: answer.drip(5.0)) as server, Endpoint(server.url) as endpoint:
+    with serving(lambda answer, _: answer.drip(8.0)) as server, Endpoint(server.url) as endpoint:
         started = time.monotonic()
         with claim(deadline=started + 0.2):
             future = RemoteDetector(endpoint).start([ScoreRequest("one"), ScoreRequest("two")])
         assert codes(future.result(timeout=5)) == ["timeout", "timeout"]
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 4.0
 
 
-def test_a_slow_server_holds_no_thread_of_the_guard() -> None:
-    honest = eyelid_server()
+def test_one_thread_of_a_guard_has_many_calls_under_way() -> None:
+    honest, together = eyelid_server(), threading.Barrier(8)
 
     def behave(answer: Answer, number: int) -> None:
-        time.sleep(0.3)
+        together.wait(20)  # nobody is answered before all have asked
         honest(answer, number)
+
+    async def main(guard: Guard) -> list[Outcome]:
+        return await asyncio.gather(*(guard.acheck(response=f"tea {n}") for n in range(8)))
 
     with (
         serving(behave) as server,
         Endpoint(server.url, connections=8) as endpoint,
         Guard([RemoteDetector(endpoint)], workers=1) as guard,
     ):
-        guard.check(response="warm")
-        started = time.monotonic()
-        outcomes = [guard.check_many([Exchange(response=f"tea {n}")]) for n in range(1)]
-        futures = [RemoteDetector(endpoint).start([ScoreRequest(f"tea {n}")]) for n in range(8)]
-        assert all(codes(future.result(timeout=5)) == [""] for future in futures)
-        assert time.monotonic() - started < 1.5
-        assert outcomes[0][0].status is Status.CLEAN
+        assert {outcome.status for outcome in asyncio.run(main(guard))} == {Status.CLEAN}
 
 
 def test_no_content_and_no_token_is_shown(caplog: pytest.LogCaptureFixture) -> None:

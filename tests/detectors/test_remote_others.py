@@ -157,6 +157,8 @@ def test_categories_of_openai_become_ours() -> None:
         (False, {"hate": True}, {"hate": 0.1}, {"harm": 1.0, "injection": 0.0, "hate": 1.0}),
         (False, {}, {"something new": 0.6}, {"harm": 0.6, "injection": 0.0}),
         (False, {}, {"injection": 0.6, "harm": 0.2}, {"harm": 0.2, "injection": 0.6}),
+        (False, {}, {"eyelid/injection": 0.6, "eyelid/harm": 0.2}, {"harm": 0.2, "injection": 0.6}),
+        (True, {"eyelid/failed": True}, {"hate": 0.0}, {"harm": 1.0, "injection": 0.0, "hate": 0.0}),
         (False, {}, {"privacy": 0.6}, {"harm": 0.6, "injection": 0.0, "privacy": 0.6}),
     ],
 )

@@ -3,6 +3,7 @@ import json
 import logging
 import os
 import ssl
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -120,19 +121,19 @@ def test_a_compressed_answer_is_refused() -> None:
 @pytest.mark.parametrize("header", [True, False])
 def test_a_call_ends_in_time_however_the_answer_drips_in(header: bool) -> None:
     with (
-        serving(lambda answer, _: answer.drip(5.0, header=header)) as server,
+        serving(lambda answer, _: answer.drip(8.0, header=header)) as server,
         Endpoint(server.url, seconds=0.3) as endpoint,
     ):
         started = time.monotonic()
         assert codes(ask(endpoint, "one")) == ["timeout"]
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 4.0
 
 
 def test_an_earlier_deadline_counts_and_a_past_one_sends_nothing() -> None:
-    with serving(lambda answer, _: answer.drip(5.0)) as server, Endpoint(server.url) as endpoint:
+    with serving(lambda answer, _: answer.drip(8.0)) as server, Endpoint(server.url) as endpoint:
         started = time.monotonic()
         assert codes(ask(endpoint, "one", deadline=started + 0.2)) == ["timeout"]
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 4.0
         sent = len(server.requests)
         assert codes(ask(endpoint, "one", deadline=time.monotonic() - 1.0)) == ["timeout"]
         assert len(server.requests) == sent
@@ -142,7 +143,7 @@ def test_a_pause_that_would_be_too_long_is_not_waited_for() -> None:
     with serving(lambda answer, _: answer.send(429, Retry_After="60")) as server, Endpoint(server.url) as endpoint:
         started = time.monotonic()
         assert codes(ask(endpoint, "one")) == ["overloaded"]
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 4.0
 
 
 def test_an_item_that_is_refused_does_not_take_the_others_with_it() -> None:
@@ -179,8 +180,8 @@ def test_a_server_that_is_down_is_left_alone_and_taken_back() -> None:
         echo(answer) if well else answer.send(503)
 
     with serving(behave) as server, Endpoint(server.url, attempts=1) as endpoint:
-        found = [codes(ask(endpoint, "x")) for _ in range(12)]
-        assert found == [["overloaded"]] * 5 + [["unavailable"]] * 7
+        found = [codes(ask(endpoint, "x")) for _ in range(6)]
+        assert found == [["overloaded"]] * 5 + [["unavailable"]]
         assert len(server.requests) == 5
         well.append(True)
         time.sleep(1.05)
@@ -212,14 +213,20 @@ def test_many_callers_at_once_get_their_own_answers() -> None:
 
 
 def test_more_calls_than_can_wait_are_refused_at_once() -> None:
-    with (
-        serving(lambda answer, _: answer.drip(1.0)) as server,
-        Endpoint(server.url, connections=1, seconds=0.5) as endpoint,
-    ):
+    release = threading.Event()
+
+    def behave(answer: Answer, number: int) -> None:
+        release.wait(20)
+        answer.drop()
+
+    with serving(behave) as server, Endpoint(server.url, connections=1, seconds=20.0) as endpoint:
         waiting = [endpoint.call("/echo", ["x"], prepare) for _ in range(60)]
-        found = [codes(future.result(timeout=10))[0] for future in waiting]
-    assert found.count("timeout") == 33
-    assert found.count("overloaded") == 27
+        assert codes(waiting[-1].result(timeout=10)) == ["overloaded"]
+        refused = [future.done() for future in waiting]
+        assert refused == [False] * 33 + [True] * 27
+        for future in waiting:
+            future.cancel()
+        release.set()
 
 
 def test_a_cancelled_call_leaves_the_endpoint_in_order() -> None:
@@ -242,7 +249,8 @@ def test_neither_token_nor_content_is_shown(caplog: pytest.LogCaptureFixture) ->
         answer.send([400, 500, 503, 200][number % 4], json.dumps({"detail": CANARY}).encode())
 
     with serving(behave) as server, Endpoint(server.url, token="s3cret-token", attempts=1) as endpoint:
-        shown = [repr(endpoint), *(repr(ask(endpoint, CANARY)) for _ in range(4))]
+        shown = [repr(endpoint), *(repr(ask(endpoint, CANARY)) for _ in range(4)), repr(vars(endpoint))]
+        shown.append(repr(vars(endpoint._session)))
     everything = "\n".join([*shown, caplog.text, *(repr(record.__dict__) for record in caplog.records)])
     assert CANARY not in everything
     assert "s3cret" not in everything

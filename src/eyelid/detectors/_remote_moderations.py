@@ -32,7 +32,8 @@ OPENAI: Mapping[str, Category] = {
     "violence": Category.VIOLENT_CRIMES,
     "violence/graphic": Category.VIOLENT_CRIMES,
 }
-_OWN = {str(category): category for category in Category}
+#: What an eyelid server calls what OpenAI has no word for, and eyelid's own names.
+_OWN = {f"{prefix}{category}": category for category in Category for prefix in ("", "eyelid/")}
 
 _Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 

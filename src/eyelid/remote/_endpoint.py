@@ -10,7 +10,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -82,15 +81,7 @@ class Endpoint:
         if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
             raise ConfigurationError("the token must be of printable ASCII, without spaces around it")
         self.seconds = seconds
-        self._open = partial(
-            Session,
-            self.url,
-            {} if token is None else {"authorization": f"Bearer {token}"},
-            tls=tls if tls is not None else True,
-            connections=connections,
-            attempts=attempts,
-            max_reply=max_reply,
-        )
+        self._open = _opener(self.url, token, tls, connections, attempts, max_reply)
         self._most = connections * (1 + _WAITING)
         self._under_way = 0
         self._home: asyncio.AbstractEventLoop | None = None
@@ -166,6 +157,25 @@ class Endpoint:
             self._session, self._home, self._under_way = self._open(), loop, 0
             weakref.finalize(self, _release, self._session).atexit = False
         return self._session
+
+
+def _opener(
+    url: str, token: str | None, tls: ssl.SSLContext | None, connections: int, attempts: int, max_reply: int
+) -> Callable[[], Session]:
+    """Makes sessions. The token is kept in here, where no representation of an object shows it."""
+
+    def open_session() -> Session:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return Session(
+            url,
+            headers,
+            tls=True if tls is None else tls,
+            connections=connections,
+            attempts=attempts,
+            max_reply=max_reply,
+        )
+
+    return open_session
 
 
 async def _lot(
