@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 from fastapi.testclient import TestClient
 
 from eyelid import Guard, Policy
@@ -61,6 +62,15 @@ def server(guard: Guard | None = None, listen: Listen | None = None, **changes: 
         finally:
             running.should_exit = True
             thread.join(10)
+
+
+def post(url: str, **more: Any) -> httpx.Response:
+    """Without certificates, which take longer to load than most tests to run."""
+    return httpx.post(url, verify=False, **more)
+
+
+def get(url: str, **more: Any) -> httpx.Response:
+    return httpx.get(url, verify=False, **more)
 
 
 def events_of(text: str) -> list[tuple[str, Any]]:

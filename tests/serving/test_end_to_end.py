@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-import httpx
 import openai
 import pytest
-from tests.serving.running import events_of, passed_on, server
+from tests.serving.running import events_of, get, passed_on, post, server
 
 import eyelid
 from eyelid.serving import Probe
@@ -27,7 +26,7 @@ def url() -> Iterator[str]:
 
 
 def test_it_is_ready(url: str) -> None:
-    assert httpx.get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}
+    assert get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}
 
 
 def test_a_harmless_answer_and_an_injected_result(url: str) -> None:
@@ -35,7 +34,7 @@ def test_a_harmless_answer_and_an_injected_result(url: str) -> None:
         {"prompt": "How long do I boil an egg?", "response": "Seven minutes."},
         {"response": INJECTED, "surface": "tool_result"},
     ]
-    first, second = httpx.post(f"{url}/v1/check/batch", json={"items": items}, timeout=30).json()["results"]
+    first, second = post(f"{url}/v1/check/batch", json={"items": items}, timeout=30).json()["results"]
     assert (first["action"], first["text"]) == ("allow", "Seven minutes.")
     assert (second["status"], second["category"]) == ("flagged", "injection")
     assert "attacker" not in second["text"]
@@ -43,7 +42,7 @@ def test_a_harmless_answer_and_an_injected_result(url: str) -> None:
 
 def test_a_stream(url: str) -> None:
     text = "Boil the egg for seven minutes, then cool it in cold water. " * 8
-    events = events_of(httpx.post(f"{url}/v1/stream", json={"text": text}, timeout=30).text)
+    events = events_of(post(f"{url}/v1/stream", json={"text": text}, timeout=30).text)
     assert passed_on(events) == text
     assert len(events) > 2
 
@@ -57,10 +56,10 @@ def test_moderations(url: str) -> None:
 @pytest.mark.skipif(not READS, reason="needs the extra 'ocr'")
 def test_an_image(url: str) -> None:
     image = base64.b64encode((IMAGES / "bread.png").read_bytes()).decode()
-    record = httpx.post(f"{url}/v1/check", json={"prompt": "What is this?", "images": [image]}, timeout=60).json()
+    record = post(f"{url}/v1/check", json={"prompt": "What is this?", "images": [image]}, timeout=60).json()
     assert record["action"] == "allow"
     assert record["image_texts"][0]
 
 
 def test_the_engines_numbers_are_shown(url: str) -> None:
-    assert "eyelid_engine_passes_total" in httpx.get(f"{url}/metrics").text
+    assert "eyelid_engine_passes_total" in get(f"{url}/metrics").text

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.serving.running import HARM, client, guard_of, server, settings_of
+from tests.serving.running import HARM, client, get, guard_of, post, server, settings_of
 
 from eyelid import Guard
 from eyelid.errors import ConfigurationError
@@ -135,7 +135,7 @@ def test_the_wrong_method() -> None:
 
 def test_answers_are_not_kept_and_name_no_software() -> None:
     with server() as url:
-        answer = httpx.post(f"{url}/v1/check", json={"response": "tea"})
+        answer = post(f"{url}/v1/check", json={"response": "tea"})
     assert answer.headers["cache-control"] == "no-store"
     assert "server" not in answer.headers
 
@@ -155,8 +155,8 @@ def test_a_body_that_does_not_say_how_large_it_is() -> None:
 
     with server(max_body=5000, max_bytes=5000) as url:
         kind = {"content-type": "application/json"}
-        small = httpx.post(f"{url}/v1/check", content=parts(4), headers=kind)
-        large = httpx.post(f"{url}/v1/check", content=parts(1000), headers=kind)
+        small = post(f"{url}/v1/check", content=parts(4), headers=kind)
+        large = post(f"{url}/v1/check", content=parts(1000), headers=kind)
     assert small.status_code == 200
     assert large.status_code == 413
 
@@ -196,15 +196,15 @@ def test_a_full_server_refuses_at_once_and_finishes_what_it_took() -> None:
     detector = Slow()
     body = {"response": "tea"}
     with server(guard_of(detector), max_requests=2) as url, ThreadPoolExecutor(2) as pool:
-        taken = [pool.submit(httpx.post, f"{url}/v1/check", json=body) for _ in range(2)]
+        taken = [pool.submit(post, f"{url}/v1/check", json=body) for _ in range(2)]
         detector.begun.wait(5)
-        while "under_way 2.0" not in httpx.get(f"{url}/metrics").text:
+        while "under_way 2.0" not in get(f"{url}/metrics").text:
             time.sleep(0.01)
-        refused = [httpx.post(f"{url}/v1/check", content=b"x" * 100_000) for _ in range(5)]
-        alive = httpx.get(f"{url}/healthz")
+        refused = [post(f"{url}/v1/check", content=b"x" * 100_000) for _ in range(5)]
+        alive = get(f"{url}/healthz")
         detector.go.set()
         answered = [future.result() for future in taken]
-        counted = httpx.get(f"{url}/metrics").text
+        counted = get(f"{url}/metrics").text
     assert [answer.status_code for answer in refused] == [503] * 5
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in refused)
     assert min(answer.elapsed.total_seconds() for answer in refused) < 0.1  # generous: machines are busy
@@ -218,16 +218,16 @@ def test_one_caller_cannot_take_the_place_of_another() -> None:
     with server(guard_of(detector), max_requests=4, tokens=TOKENS) as url, ThreadPoolExecutor(4) as pool:
 
         def ask(token: str) -> httpx.Response:
-            return httpx.post(f"{url}/v1/check", json={"response": "tea"}, headers=bearer(TOKENS[token]))
+            return post(f"{url}/v1/check", json={"response": "tea"}, headers=bearer(TOKENS[token]))
 
         first = [pool.submit(ask, "two")]
         detector.begun.wait(5)
         first += [pool.submit(ask, "one") for _ in range(2)]
-        while "under_way 3.0" not in httpx.get(f"{url}/metrics", headers=bearer(TOKENS["one"])).text:
+        while "under_way 3.0" not in get(f"{url}/metrics", headers=bearer(TOKENS["one"])).text:
             time.sleep(0.01)
         refused = ask("one")
         first.append(pool.submit(ask, "two"))
-        while "under_way 4.0" not in httpx.get(f"{url}/metrics", headers=bearer(TOKENS["one"])).text:
+        while "under_way 4.0" not in get(f"{url}/metrics", headers=bearer(TOKENS["one"])).text:
             time.sleep(0.01)
         detector.go.set()
         assert [future.result().status_code for future in first] == [200] * 4
@@ -257,14 +257,14 @@ def test_a_client_that_goes_away_lets_go_of_its_place() -> None:
     detector = Slow()
     with server(guard_of(detector), max_requests=1) as url:
         with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{url}/v1/check", json={"response": "tea"}, timeout=0.2)
+            post(f"{url}/v1/check", json={"response": "tea"}, timeout=0.2)
         for _ in range(30):
-            if "under_way 0.0" in (counted := httpx.get(f"{url}/metrics").text):
+            if "under_way 0.0" in (counted := get(f"{url}/metrics").text):
                 break
             time.sleep(0.02)
         detector.go.set()
         assert 'endpoint="/v1/check",status="499"' in counted
-        assert httpx.post(f"{url}/v1/check", json={"response": "tea"}).status_code == 200
+        assert post(f"{url}/v1/check", json={"response": "tea"}).status_code == 200
 
 
 @pytest.mark.parametrize("length", ["", "-1", "abc", "1" * 30, "0" * 6000 + "5"])

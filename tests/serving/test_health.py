@@ -6,9 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
-from tests.serving.running import HARM, client, guard_of, server
+from tests.serving.running import HARM, client, get, guard_of, server
 
 from eyelid import Policy
 from eyelid.protocols import Detector
@@ -68,7 +67,7 @@ def test_what_broke_is_noticed_and_so_is_what_works_again() -> None:
 def test_one_look_serves_all_who_ask() -> None:
     detector = FakeDetector(HARM)
     with server(guard_of(detector)) as url, ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: httpx.get(f"{url}/readyz").status_code, range(24)))
+        answers = list(pool.map(lambda _: get(f"{url}/readyz").status_code, range(24)))
     assert answers == [200] * 24
     assert {request.text for batch in detector.log.batches for request in batch} == {"venom (1)", "tea (1)"}
 

@@ -7,9 +7,8 @@ import json
 import logging
 from typing import Any
 
-import httpx
 import pytest
-from tests.serving.running import client, guard_of, server
+from tests.serving.running import client, guard_of, post, server
 
 from eyelid.protocols import Detector
 from eyelid.testing import FakeDetector, FaultyDetector
@@ -75,8 +74,8 @@ def test_not_even_by_a_real_server(caplog: pytest.LogCaptureFixture, capfd: pyte
     caplog.set_level(logging.DEBUG)
     with server(guard_of(Talkative())) as url:
         for path, body in BODIES:
-            assert CANARY not in httpx.post(f"{url}{path}", json=body).text
-        bad = httpx.post(f"{url}/v1/check", content=CANARY, headers={"content-type": CANARY, CANARY: CANARY})
+            assert CANARY not in post(f"{url}{path}", json=body).text
+        bad = post(f"{url}/v1/check", content=CANARY, headers={"content-type": CANARY, CANARY: CANARY})
     assert CANARY not in bad.text
     logs = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore", "asyncio"))]
     assert not [record.getMessage() for record in logs if CANARY in record.getMessage() + str(record.exc_info)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
-from tests.serving.running import guard_of, server
+from tests.serving.running import guard_of, post, server
 
 from eyelid import Exchange, Guard, Image, Outcome, Status
 from eyelid.detectors import Moderations, RemoteDetector
@@ -79,5 +78,5 @@ def test_an_item_that_failed_there_fails_here_and_the_others_do_not() -> None:
     [{}, {"items": []}, {"items": [{"id": "a"}]}, {"items": [{"id": "a", "text": "x"}] * 257}, {"items": 3}],
 )
 def test_calls_that_are_none(url: str, path: str, body: object) -> None:
-    answer = httpx.post(f"{url}{path}", json=body, headers={"authorization": f"Bearer {TOKEN}"})
+    answer = post(f"{url}{path}", json=body, headers={"authorization": f"Bearer {TOKEN}"})
     assert answer.status_code == 400

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from tests.serving.running import HARM, guard_of, server
+from tests.serving.running import HARM, guard_of, post, server
 
 from eyelid.errors import ConfigurationError
 from eyelid.serving import Listen, Settings, read_tokens, serve
@@ -139,6 +142,26 @@ def test_what_is_under_way_is_finished() -> None:
     connection.close()
     with pytest.raises(OSError):
         connected(url)
+
+
+def test_answers_are_never_crossed_nor_lost() -> None:
+    """Many at a time, some of whom hang up: everybody else gets what was asked."""
+    rng = random.Random(7)
+    leaving = {number for number in range(400) if rng.random() < 0.2}
+
+    def ask(number: int) -> str | None:
+        text = f"{'poison' if number % 3 else 'water'} {number}"
+        try:
+            limit = 0.001 if number in leaving else 30.0
+            return str(post(f"{url}/v1/check", json={"response": text}, timeout=limit).json()["text"])
+        except httpx.TimeoutException:
+            return None
+
+    with server(max_wait=60.0, max_requests=400) as url, ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(ask, range(400)))
+    for number, text in enumerate(found):
+        assert text in (f"{'flowers' if number % 3 else 'water'} {number}", None)
+        assert text is not None or number in leaving
 
 
 def test_nobody_else_is_let_in_without_a_token_unless_that_is_said() -> None:
