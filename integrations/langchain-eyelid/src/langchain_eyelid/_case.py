@@ -24,10 +24,13 @@ class Context:
     Args:
         prompt: the request; an answer is judged in its light, it is not itself checked.
         images: looked at together with the message, as `Guard.check` does.
+        continued: whether text of the message was passed on before it, so that nothing need take the place of what is
+            left out of it.
     """
 
     prompt: str = field(default="", repr=False)
     images: tuple[Image, ...] = ()
+    continued: bool = False
 
     @classmethod
     def of(cls, messages: Sequence[BaseMessage]) -> Context:
@@ -171,7 +174,7 @@ class Case(Generic[M]):
         kept = {call.key for call in self.parts.calls} - stopped.keys()
         refusals = [self.policy.refusal(Surface.TOOL_CALL, _category(each)) for each in stopped.values()]
         text = "\n\n".join(filter(None, [text, *dict.fromkeys(refusals)]))
-        if not text and not kept and not (images and self.images):
+        if not text and not kept and not (images and self.images) and not self.context.continued:
             text = self._refusal(found)
         return replace_text(self.message, text, ruling, calls=kept, images=images)
 

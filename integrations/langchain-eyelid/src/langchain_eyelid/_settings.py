@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final, Literal, TypeAlias
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from eyelid import Guard, Strategy, Surface
 from eyelid.errors import ConfigurationError
@@ -14,6 +17,9 @@ from eyelid.policy import known
 ImageLoader: TypeAlias = Callable[[str], bytes]
 OnError: TypeAlias = Literal["block", "raise", "pass"]
 StreamMode: TypeAlias = Literal["buffer", "sentence"]
+
+#: Names guards that do not say themselves what they consist of.
+_GUARDS: WeakKeyDictionary[Guard, str] = WeakKeyDictionary()
 
 ON_ERROR: Final = ("block", "raise", "pass")
 STREAM_MODES: Final = ("buffer", "sentence")
@@ -68,3 +74,13 @@ class Settings:
             where = () if self.strategy == Strategy.RAISE else surfaces or (Surface.OUTPUT,)
             policy = policy.adjust(*where, strategy=self.strategy)
         return guard.under(policy)
+
+    def identity(self, guard: Guard) -> str:
+        """What tells apart the rules under which something was passed on: for keys of caches.
+
+        A guard that has no `fingerprint` is known by itself only, so that nothing one guard passed on is served to
+        the users of another.
+        """
+        who = getattr(guard, "fingerprint", None) or _GUARDS.setdefault(guard, uuid4().hex)
+        facts = (who, self.rules(guard).policy, self.on_error, self.image_loader is not None)
+        return sha256(repr(facts).encode()).hexdigest()[:16]

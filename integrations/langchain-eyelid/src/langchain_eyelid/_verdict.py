@@ -37,6 +37,16 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     )
 
 
+def worse(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two verdicts as one: the worse of them, with the failures of both."""
+    worst = max(one, other, key=_plain_weight)
+    return {**worst, "failures": list(dict.fromkeys([*one["failures"], *other["failures"]]))}
+
+
+def _plain_weight(found: dict[str, Any]) -> tuple[int, int, float]:
+    return _ACTIONS.index(found["action"]), _STATUSES.index(found["status"]), found["score"]
+
+
 def _weight(found: tuple[Surface, Outcome]) -> tuple[int, int, float]:
     outcome = found[1]
     return _ACTIONS.index(outcome.verdict.action), _STATUSES.index(outcome.status), outcome.verdict.score

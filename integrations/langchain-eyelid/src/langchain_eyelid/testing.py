@@ -40,7 +40,7 @@ class FakeStreamingChatModel(BaseChatModel):
     """Answers what it is told.
 
     Args:
-        responses: answers, in turn, from the beginning again after the last.
+        responses: answers (messages or strings), in turn, from the beginning again after the last.
         answer: says what to answer instead.
         chunk_size: characters of each chunk of text, reasoning or arguments.
         fail_after: chunks after which a stream raises `RuntimeError`.
@@ -48,7 +48,7 @@ class FakeStreamingChatModel(BaseChatModel):
         calls: what it was asked, call by call; shared with what is bound to it.
     """
 
-    responses: Sequence[AIMessage | str] = ()
+    responses: Sequence[Any] = ()  # messages and strings; LangChain's own check of messages does not stand strings
     answer: Answer | None = Field(default=None, exclude=True, repr=False)
     chunk_size: int = 3
     fail_after: int | None = None
