@@ -106,7 +106,7 @@ def loader_of_files() -> Load:
 
 
 def records(file: Path) -> list[dict[str, Any]]:
-    found = [json.loads(line) | {"seconds": 0} for line in file.read_text().splitlines()]
+    found = [json.loads(line) | {"seconds": 0, "timings": {}} for line in file.read_text().splitlines()]
     return sorted(found, key=lambda record: str(record["id"]))
 
 

@@ -6,10 +6,11 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from eyelid.errors import ConfigurationError, EngineError
 from eyelid.guard import Guard
@@ -20,6 +21,8 @@ from eyelid.serving._settings import Listen, Settings
 
 #: What the application is called on Ray Serve; a `RayDetector` asks for it by this name.
 APPLICATION = "eyelid"
+#: Seconds beside the time that a replica may take over what it is at.
+_MARGIN = 5.0
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -67,9 +70,7 @@ def on_ray(
             _run(application)
             yield _url(listen)
         finally:
-            serve.delete(APPLICATION)
-            if not address:
-                cast(Any, serve).shutdown()
+            _end(listen.grace + _MARGIN)
 
 
 def serve_on_ray(
@@ -91,8 +92,8 @@ def serve_on_ray(
         address: as there.
         started: told the URL as soon as it can be asked.
     """
-    ended = threading.Event()
-    with on_ray(make, settings, listen, scale, address=address) as url, _told_to_end(ended):
+    with _told_to_end() as listening, on_ray(make, settings, listen, scale, address=address) as url:
+        ended = listening()
         if started is not None:
             started(url)
         ended.wait()
@@ -140,13 +141,41 @@ def _url(listen: Listen) -> str:
     return f"{'https' if listen.certificate else 'http'}://{host}:{listen.port}"
 
 
+def _end(seconds: float) -> None:
+    """Take the application down, and wait for what is under way."""
+    until = time.monotonic() + seconds
+    # On a thread that nobody waits for: where Ray's processes were ended as well, its calls hang.
+    ending = threading.Thread(target=_take_down, args=(until,), daemon=True)
+    ending.start()
+    ending.join(seconds)
+
+
+def _take_down(until: float) -> None:
+    from ray import serve
+    from ray.exceptions import RayError
+    from ray.serve.exceptions import RayServeException
+
+    with suppress(RayError, RayServeException):  # what is gone already needs no end
+        serve.delete(APPLICATION, _blocking=False)
+        while APPLICATION in serve.status().applications and time.monotonic() < until:
+            time.sleep(0.1)
+
+
 @contextmanager
-def _told_to_end(ended: threading.Event) -> Iterator[None]:
-    # Set after Ray has set its own, which would end the process before what is under way is finished.
+def _told_to_end() -> Iterator[Callable[[], threading.Event]]:
+    """What sets up an event that the signals set, until the very end: one more of them must not cut that short."""
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [(number, signal.signal(number, lambda *_: ended.set())) for number in numbers]
+    before = [signal.getsignal(number) for number in numbers]
+    ended = threading.Event()
+
+    def listening() -> threading.Event:
+        # Called after Ray has set handlers of its own, which leave what is under way unfinished.
+        for number in numbers:
+            signal.signal(number, lambda *_: ended.set())
+        return ended
+
     try:
-        yield
+        yield listening
     finally:
-        for number, handler in before:
+        for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
