@@ -119,6 +119,13 @@ class Case(Generic[M]):
         return Ruling(message, False, ruling, tuple(outcomes))
 
     @property
+    def _structured(self) -> bool:
+        """Whether the text is an answer in JSON."""
+        text = self.parts.text
+        known = self.surface is Surface.OUTPUT and text.lstrip()[:1] in ("{", "[")
+        return known and map_json_strings(text, str) is not None
+
+    @property
     def _rewrites(self) -> bool:
         return self.policy.for_surface(self.surface).strategy is Strategy.REWRITE
 
@@ -135,7 +142,7 @@ class Case(Generic[M]):
         parts, here = self.parts, self.surface
         if parts.text or self.images or self.context.images or self.missing:
             yield here, ("text", ""), self._whole
-        if here is Surface.OUTPUT and parts.text.lstrip()[:1] in ("{", "["):
+        if self._structured:
             for leaf in leaves(parts.text):
                 yield here, ("leaf", leaf), self._exchange(leaf)
         if parts.asides:
@@ -163,7 +170,7 @@ class Case(Generic[M]):
         whole = looks[0]
         if whole.verdict.action is not Action.REWRITE or any(not outcome.allowed for _, outcome in found["leaf"]):
             return None, False
-        if found["leaf"] and map_json_strings(whole.text, str) is None:
+        if self._structured and map_json_strings(whole.text, str) is None:
             return None, False  # JSON that would be none any more
         return whole.text, False
 
@@ -175,7 +182,7 @@ class Case(Generic[M]):
         refusals = [self.policy.refusal(Surface.TOOL_CALL, _category(each)) for each in stopped.values()]
         text = "\n\n".join(filter(None, [text, *dict.fromkeys(refusals)]))
         if not text and not kept and not (images and self.images) and not self.context.continued:
-            text = self._refusal(found)
+            text, ruling["action"] = self._refusal(found), Action.BLOCK.value
         return replace_text(self.message, text, ruling, calls=kept, images=images)
 
     def _refusal(self, found: Mapping[str, list[tuple[str, Outcome]]]) -> str:

@@ -99,6 +99,8 @@ class Readable:
             self.uninspectable += 1
 
     def _read_mapping(self, value: Mapping[Any, Any], foreign: bool, depth: int) -> None:
+        if not foreign and value.get("type") == "redacted_thinking" and not _spoken(value):
+            return  # encrypted for the provider; nobody else is shown it
         image = read_image(value)
         if image is not None:
             self.images.append(image)

@@ -52,7 +52,7 @@ class Draft:
         left = [left for block in content if (left := _without_text(block))]
         self._rest.add(chunk.model_copy(update={"content": left if not isinstance(chunk.content, str) else ""}))
         if not self.begun and text.strip():
-            self.begun, self._head = True, self._rest.total()
+            self.begun, self._head = True, _tidy(self._rest.total())
         return text
 
     @property
@@ -99,15 +99,14 @@ class Draft:
         if subject is None or ruling is None:
             return blocked(self._left(), "", found)
         found = worse(found, ruling.verdict)
-        if ruling.allowed:
-            return stamped(self._left() if outcome.allowed else subject, found)
+        if found["action"] == Action.ALLOW.value:
+            return stamped(self._left(), found)
         said, delivered = parts(ruling.message).text, parts(subject).text
         left = said.removeprefix(delivered).strip()
         return replace_text(ruling.message, f"\n\n{left}" if left else "", found, images=True)
 
     def _left(self) -> BaseMessage:
-        left: BaseMessage = self._rest.total(ended=True)
-        return left
+        return _tidy(self._rest.total(ended=True))
 
     def _all(self) -> BaseMessage:
         everything: BaseMessage = self.whole.total(ended=True)
@@ -125,3 +124,10 @@ def _without_text(block: Any) -> Any:
     if kind_of(block) is not Kind.TEXT:
         return block
     return {**block, "text": ""} if isinstance(block, Mapping) and block.keys() - _PLAIN else None
+
+
+def _tidy(rest: BaseMessage) -> BaseMessage:
+    """Without the empty strings that LangChain keeps where it adds a list to a string."""
+    if isinstance(rest.content, str):
+        return rest
+    return rest.model_copy(update={"content": [block for block in rest.content if block != ""]})

@@ -66,7 +66,7 @@ def _steps(checker: Checker, draft: Draft) -> _Steps:
             yield _Emit((yield _Check(draft.whole.total(ended=True))).message)
         return
     if (before := draft.before).content:
-        opening = draft.open((yield _Check(before)))
+        opening = draft.open((yield _Check(before, continued=True)))
         if opening is not None:
             yield _Emit(opening)
     outcome = checker.settle(Surface.OUTPUT, (yield _Sentences()))

@@ -6,6 +6,8 @@ LangChain's own `+` makes a prompt template of two messages, and a step that joi
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk
@@ -50,7 +52,8 @@ class Sum:
         if isinstance(first, str):
             return "".join(self._chunks)
         try:
-            total = first + others if others else first
+            # A list adds up at once, where others would copy all that came before with each chunk.
+            total = first + others if others and isinstance(first, AIMessageChunk) else reduce(add, self._chunks)
         except (TypeError, ValueError):
             # The error itself may quote the chunks.
             raise TypeError(f"the {len(self._chunks)} chunks of a {_name(first)} contradict each other") from None

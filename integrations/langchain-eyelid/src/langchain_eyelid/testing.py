@@ -177,7 +177,7 @@ def _contents(content: str | list[Any], size: int) -> Iterator[Any]:
         elif spoken is None:
             yield [{**block, "index": index}]
         else:
-            yield from ([{**block, spoken: piece, "index": index}] for piece in _cut(block[spoken], size))
+            yield from ([{**block, spoken: piece, "index": index}] for piece in _cut(block[spoken], size) or [""])
 
 
 def _is_text(block: Any, key: str) -> bool:
