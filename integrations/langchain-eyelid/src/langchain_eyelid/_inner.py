@@ -27,7 +27,7 @@ def passed_on(result: ChatResult, rulings: Sequence[Ruling[BaseMessage]]) -> Cha
     return ChatResult(generations=generations, llm_output=output if allowed or not output else without_content(output))
 
 
-def chunks(model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> Iterator[BaseMessage]:
+def chunks(model: BaseChatModel, messages: list[BaseMessage], /, **options: Any) -> Iterator[BaseMessage]:
     """The model's answer in chunks; in one where it does not stream. Its callbacks see nothing of it."""
     if not _streams(model, "_stream"):
         yield _whole(model._generate(messages, **options))
@@ -41,7 +41,7 @@ def chunks(model: BaseChatModel, messages: list[BaseMessage], **options: Any) ->
             close()
 
 
-async def achunks(model: BaseChatModel, messages: list[BaseMessage], **options: Any) -> AsyncIterator[BaseMessage]:
+async def achunks(model: BaseChatModel, messages: list[BaseMessage], /, **options: Any) -> AsyncIterator[BaseMessage]:
     """As `chunks`, for `async for`."""
     if not _streams(model, "_stream", "_astream"):
         yield _whole(await model._agenerate(messages, **options))

@@ -76,8 +76,8 @@ class FakeStreamingChatModel(BaseChatModel):
     def with_structured_output(
         self, schema: Any, *, include_raw: bool = False, method: str = "function_calling", **kwargs: Any
     ) -> Runnable[LanguageModelInput, Any]:
-        """By "function_calling", or by "json_schema": the answer's text is JSON."""
-        if method != "json_schema":
+        """By "function_calling", or by "json_schema" or "json_mode": then the answer's text is JSON."""
+        if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
         model = self.bind(response_format=schema)
         parser: Any = PydanticOutputParser(pydantic_object=schema) if isinstance(schema, type) else JsonOutputParser()
@@ -100,7 +100,8 @@ class FakeStreamingChatModel(BaseChatModel):
         else:
             said = "All right."
         message = AIMessage(content=said) if isinstance(said, str) else said.model_copy(deep=True)
-        message.response_metadata = {"model_name": self.model_name, **message.response_metadata}
+        name = call.options.get("model") or self.model_name
+        message.response_metadata = {"model_name": name, **message.response_metadata}
         message.usage_metadata = message.usage_metadata or _usage(call.messages, message)
         return message
 
