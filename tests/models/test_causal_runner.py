@@ -76,6 +76,16 @@ def test_streams_advance_in_one_pass(model: PackedLlama) -> None:
     assert counting.passes == [8 * 40, *[8 * 32] * 5]
 
 
+def test_bfloat16_streams_score_as_if_read_anew(tmp_path: Path) -> None:
+    write_model(tmp_path, initializer_range=0.1)
+    model = PackedLlama(tmp_path, dtype=torch.bfloat16)
+    runner, whole = CausalRunner(model, memory=2**22), random_tokens(150, 9)
+    ends = range(40, 150, 17)
+    found = [runner.run([Prefill.of(whole[:end])])[0] for end in ends]
+    expected = anew(model, [whole[:end] for end in ends])
+    assert (torch.tensor(found) - torch.tensor(expected)).abs().max() < 0.03
+
+
 def test_a_shared_beginning_is_encoded_once(model: PackedLlama) -> None:
     runner, counting = runner_of(model)
     texts = [random_tokens(100, 0) + random_tokens(20, seed) for seed in range(1, 6)]

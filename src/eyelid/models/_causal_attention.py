@@ -33,7 +33,7 @@ def one_by_one(batch: CausalPass, scale: float) -> Attend:
 
     def attend(queries: Tensor, keys: Tensor, values: Tensor, layer: Tensor | None) -> Tensor:
         _write(keys, values, layer, batch)
-        out, masks = torch.empty_like(queries), later.to(queries.dtype)
+        out, scaled, masks = torch.empty_like(queries), queries * scale, later.to(queries.dtype)
         only_last = len(queries) == len(batch.segments)
         for at, segment in enumerate(batch.segments):
             rows = slice(batch.rows[at], batch.rows[at + 1])
@@ -42,7 +42,7 @@ def one_by_one(batch: CausalPass, scale: float) -> Attend:
                 k, v = keys[rows], values[rows]
             else:
                 k, v = layer[:, segment.slot : segment.slot + len(segment.tokens)].unbind(0)
-            causal(queries[mine] * scale, k, v, masks, out[mine])
+            causal(scaled[mine], k, v, masks, out[mine])
         return out.flatten(1)
 
     return attend
@@ -61,16 +61,20 @@ def causal(queries: Tensor, keys: Tensor, values: Tensor, later: Tensor, out: Te
     new, heads, width = queries.shape
     tokens, shared, _ = keys.shape
     group = heads // shared  # queries that share a key (Ainslie et al., arXiv 2305.13245)
-    keys, values = keys.permute(1, 2, 0), values.transpose(0, 1)
+    keys, values = keys.transpose(0, 1), values.transpose(0, 1)
     for start in range(0, new, _BLOCK):
         asked = queries[start : start + _BLOCK]
         count = len(asked)
         seen = tokens - new + start + count
         asked = asked.view(count, shared, group, width).permute(1, 2, 0, 3).reshape(shared, group * count, width)
-        scores = torch.bmm(asked, keys[:, :, :seen])
+        compared = keys[:, :seen]
+        if keys.dtype == torch.bfloat16:  # whose product would copy them transposed, which takes longer
+            compared = compared.contiguous()
+        scores = torch.bmm(asked, compared.transpose(1, 2))
         if count > 1:
             scores.view(shared, group, count, seen)[..., seen - count :] += later[:count, :count]
-        mixed = torch.bmm(torch.softmax(scores, -1), values[:, :seen])
+        weights = torch.softmax(scores, -1, dtype=torch.float32).to(scores.dtype)
+        mixed = torch.bmm(weights, values[:, :seen])
         out[start : start + count] = mixed.view(shared, group, count, width).permute(2, 0, 1, 3).flatten(1, 2)
 
 
