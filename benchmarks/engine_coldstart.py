@@ -27,11 +27,14 @@ from eyelid.errors import ConfigurationError
 from eyelid.evaluation.figures import Figure
 
 TEXT = "Boil the egg for seven minutes, then cool it in cold water before you peel it."
-#: Each tells, on its last line, the time of a clock that all processes share, its memory and what it has loaded.
+#: Each tells, on its last line, the time of a clock that all processes share, its memory and what it has loaded. The
+#: memory is not that of `getrusage`, which begins with what the parent had.
 TELL = """
-import json, resource, sys, time
-print(json.dumps({"at": time.monotonic(), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-                  "modules": len(sys.modules), "heavy": sorted({"torch", "transformers", "numpy"} & set(sys.modules))}))
+import json, pathlib, re, sys, time
+at = time.monotonic()
+peak = re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text()).group(1)
+print(json.dumps({"at": at, "peak": int(peak), "modules": len(sys.modules),
+                  "heavy": sorted({"torch", "transformers", "numpy"} & set(sys.modules))}))
 """
 GUARD = f"""
 import eyelid

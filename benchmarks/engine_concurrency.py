@@ -105,7 +105,7 @@ def ratios(taken: Rows) -> Iterator[Figure]:
 
 def queue(args: argparse.Namespace) -> Iterator[Figure]:
     """Processor time of a request to a model that costs nothing, in microseconds, and the same without a queue."""
-    count, repeats = (2_000, 2) if args.smoke else (50_000, 7)
+    count, repeats = (10_000, 2) if args.smoke else (50_000, 7)
     engine = Engine(Device("cpu", workers=1))
     runner, bare = Nothing(), Bare()
     ways: dict[str, Callable[[], Future[Any]]] = {

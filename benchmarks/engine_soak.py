@@ -23,18 +23,22 @@ from concurrent.futures import TimeoutError as LateError
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import torch
 from _results import Found, options, progress, run
 
-from eyelid.bench import spent
+from eyelid.bench import make_texts, spent
 from eyelid.engine import Device, Engine, Item
 from eyelid.errors import EyelidError
 from eyelid.evaluation.figures import Figure
+from eyelid.models import FrozenEncoder, WindowTokenizer, embed, find_backbone
 
 #: Seconds after which an answer counts as lost.
 LATE = 120.0
 CANCELLED, POISONED, SAME = 0.1, 0.01, 0.1
+#: What an embedding of length 1 may differ by from that of the text alone.
+SAME_EMBEDDING = 1e-4
 
 
 class Poison(Exception):
@@ -49,26 +53,70 @@ class Payload:
     harm: str = ""
 
 
+class Model(Protocol):
+    """What is asked, and how its answers are known."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, batch: Sequence[Payload], /) -> Sequence[Any]: ...
+
+    def tokens(self, number: int) -> int: ...
+
+    def right(self, number: int, found: Any) -> bool: ...
+
+
 class Pure:
-    """A cheap function of the payload, and some passes that fail as a whole."""
+    """A cheap function of the number."""
 
     name = "pure"
-    budget = 4096
 
     def run(self, batch: Sequence[Payload], /) -> list[int | Exception]:
         if any(payload.harm == "raise" for payload in batch):
             raise Poison
         return [Poison() if payload.harm else answer(payload.number) for payload in batch]
 
+    def tokens(self, number: int) -> int:
+        return number % 256 + 1
+
+    def right(self, number: int, found: Any) -> bool:
+        return bool(found == answer(number))
+
 
 def answer(number: int) -> int:
     return zlib.crc32(str(number).encode())
 
 
+class Embedding:
+    """The encoder of the embedded detector in float32; each text's embedding is known from when it was alone."""
+
+    name = "encoder"
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        folder, many = find_backbone(), len(texts)
+        self._encoder = FrozenEncoder(folder, dtype=torch.float32)
+        looks = WindowTokenizer(folder / "tokenizer.json").windows(list(texts), [""] * many, [False] * many)
+        self._windows = [windows[0] for windows in looks]
+        torch.set_num_threads(1)
+        self._alone = [embed(self._encoder, [window])[0] for window in self._windows]
+
+    def run(self, batch: Sequence[Payload], /) -> list[Any]:
+        if any(payload.harm == "raise" for payload in batch):
+            raise Poison
+        found = embed(self._encoder, [self._windows[payload.number % len(self._windows)] for payload in batch])
+        return [Poison() if payload.harm else one for payload, one in zip(batch, found, strict=True)]
+
+    def tokens(self, number: int) -> int:
+        return len(self._windows[number % len(self._windows)].ids)
+
+    def right(self, number: int, found: Any) -> bool:
+        return bool(abs(found - self._alone[number % len(self._alone)]).max() <= SAME_EMBEDDING)
+
+
 class Client:
     """Asks for its share of the numbers and counts what came of them."""
 
-    def __init__(self, engine: Engine, runner: Pure, numbers: Iterator[int], seed: int) -> None:
+    def __init__(self, engine: Engine, runner: Model, numbers: Iterator[int], seed: int) -> None:
         self.came: Counter[str] = Counter()
         self._engine, self._runner, self._numbers, self._rng = engine, runner, numbers, random.Random(seed)
 
@@ -102,7 +150,7 @@ class Client:
 
     def _submit(self, payload: Payload) -> Future[Any]:
         key = payload.number if not payload.harm and payload.number < 100 else None
-        return self._engine.submit(Item(self._runner, payload, self._rng.randint(1, 256), size=64, key=key))
+        return self._engine.submit(Item(self._runner, payload, self._runner.tokens(payload.number), size=64, key=key))
 
     def _count(self, payload: Payload, result: Callable[[], int]) -> None:
         try:
@@ -116,7 +164,7 @@ class Client:
         except EyelidError as error:
             self.came[f"refused: {type(error).__name__}"] += 1
         else:
-            right = not payload.harm and found == answer(payload.number)
+            right = not payload.harm and self._runner.right(payload.number, found)
             self.came["answered" if right else "crossed"] += 1
 
 
@@ -131,9 +179,9 @@ def _groups(numbers: Iterator[int], rng: random.Random) -> Iterator[list[int]]:
         yield group
 
 
-def soak(engine: Engine, requests: int, threads: int, tasks: int, seed: int) -> Counter[str]:
+def soak(engine: Engine, runner: Model, requests: int, threads: int, tasks: int, seed: int) -> Counter[str]:
     """What came of so many requests, half of them from threads and half from tasks."""
-    runner, half = Pure(), requests // 2
+    half = requests // 2
     of_threads = [Client(engine, runner, iter(range(n, half, threads)), seed + n) for n in range(threads)]
     of_tasks = [Client(engine, runner, iter(range(half + n, requests, tasks)), seed - n - 1) for n in range(tasks)]
 
@@ -160,41 +208,40 @@ def after_a_failure(engine: Engine, times: int) -> int:
 
 
 def measure(args: argparse.Namespace) -> Found:
-    requests = 4_000 if args.smoke else args.requests
     engine = Engine(Device("cpu", workers=args.workers))
-    soak(engine, 2_000, 8, 8, args.seed)
-    before = _resident()
-    progress(f"{requests} requests from {args.threads} threads and {args.tasks} tasks")
-    came: Counter[str] = Counter()
-    took = spent(lambda: came.update(soak(engine, requests, args.threads, args.tasks, args.seed)))
-    grown, stats = _resident() - before, engine.stats()
-    expected = ("answered", "cancelled", "poisoned")
+    soak(engine, Pure(), 2_000, 8, 8, args.seed)
+    progress("a pure function")
+    requests = 4_000 if args.smoke else args.requests
+    figures = list(judged("pure function", engine, Pure(), requests, args))
+    progress("the encoder, each text alone")
+    texts = make_texts(64 if args.smoke else 512, seed=args.seed, longest=64)
+    progress("the encoder, all at once")
+    figures += judged("encoder", engine, Embedding(texts), 400 if args.smoke else args.real, args)
     recovered = after_a_failure(engine, 100)
+    figures.append(Figure("next request answered after a failed pass", recovered, 100, at_least=100))
+    stats = engine.stats()
+    figures.append(Figure("still queued or running at the end", stats.queued + stats.running, at_most=0))
     engine.close()
-    figures = [
-        Figure(
-            "answered, cancelled or poisoned as they should",
-            sum(came[name] for name in expected),
-            requests,
-            at_least=requests,
-        ),
-        Figure("lost", came["lost"], requests, at_most=0),
-        Figure("crossed", came["crossed"], requests, at_most=0),
-        Figure("good items that failed", came["good items that failed"], requests, at_most=0),
-        Figure("refused", sum(n for name, n in came.items() if name.startswith("refused")), requests, at_most=0),
-        Figure("answered", came["answered"], requests),
-        Figure("cancelled", came["cancelled"], requests),
-        Figure("poisoned", came["poisoned"], requests),
-        Figure("still queued or running at the end", stats.queued + stats.running, requests, at_most=0),
-        Figure("next request answered after a failed pass", recovered, 100, at_least=100),
-        Figure(
-            "requests a second of processor time", requests / took.cpu, requests, note=f"{took.wall:.1f} s of the wall"
-        ),
-        Figure("memory grown, MiB", grown / 2**20, requests),
-        Figure("peak memory, MiB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-    ]
-    figures += real(args)
-    return figures, {"stats": {"passes": stats.passes, "joined": stats.joined, "failed": stats.failed}}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures.append(Figure("peak memory with the model, MiB", peak))
+    return figures, {"engine": {"passes": stats.passes, "joined": stats.joined, "failed": stats.failed}}
+
+
+def judged(what: str, engine: Engine, model: Model, requests: int, args: argparse.Namespace) -> Iterator[Figure]:
+    before, came = _resident(), Counter[str]()
+    took = spent(lambda: came.update(soak(engine, model, requests, args.threads, args.tasks, args.seed)))
+    grown = _resident() - before
+    settled = sum(came[name] for name in ("answered", "cancelled", "poisoned"))
+    refused = sum(number for name, number in came.items() if name.startswith("refused"))
+    yield Figure(f"{what}: answered, cancelled or poisoned as they should", settled, requests, at_least=requests)
+    for name in ("lost", "crossed", "good items that failed"):
+        yield Figure(f"{what}: {name}", came[name], requests, at_most=0)
+    yield Figure(f"{what}: refused", refused, requests, at_most=0)
+    for name in ("answered", "cancelled", "poisoned"):
+        yield Figure(f"{what}: {name}", came[name], requests)
+    note = f"{took.wall:.1f} s of the wall"
+    yield Figure(f"{what}: requests a second of processor time", requests / took.cpu, requests, note=note)
+    yield Figure(f"{what}: memory grown, MiB", grown / 2**20, requests)
 
 
 def _resident() -> int:
@@ -202,13 +249,10 @@ def _resident() -> int:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
 
 
-def real(args: argparse.Namespace) -> list[Figure]:
-    return []
-
-
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = options(__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--real", type=int, default=4_000, help="requests to the encoder")
     parser.add_argument("--threads", type=int, default=64)
     parser.add_argument("--tasks", type=int, default=64)
     parser.add_argument("--workers", type=int, default=2, help="of the engine")

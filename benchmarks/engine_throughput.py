@@ -57,7 +57,7 @@ def measure(args: argparse.Namespace) -> Found:
             taken: dict[Method, list[Mapping[str, Any]]] = {peer.method: [] for peer in peers}
             peaks: list[dict[str, float]] = []
             for peer in peers:
-                peer.ask(do="round", **{"from": 0, "to": 8})
+                peer.ask(do="round", **{"from": 0, "to": size // 4})
             for number in range(rounds):
                 progress(f"round {number + 1} of {rounds}")
                 first = number * size % len(texts)
