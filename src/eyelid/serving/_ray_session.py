@@ -110,7 +110,8 @@ def _connect(address: str) -> None:
         _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"no Ray cluster answers at {address!r} ({type(error).__name__})") from error
+        said = f"no Ray cluster answers at {address!r} ({type(error).__name__})"
+        raise ConfigurationError(f"{said}; start it there, and set RAY_AUTH_TOKEN if it wants a token") from error
 
 
 def _knock(address: str) -> None:
