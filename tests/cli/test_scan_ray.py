@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,14 @@ def test_batches_cover_every_byte(tmp_path: Path) -> None:
     assert sum(batch.skipped for batch in batches) == 2
     assert [row.id for batch in batches for row in batch.rows] == [0, 2, 3, 4]
     assert [(bad.file, bad.line) for batch in batches for bad in batch.bad] == [("1.jsonl", n) for n in (7, 9, 10, 11)]
+
+
+def test_batches_travel_with_their_images(tmp_path: Path) -> None:
+    (tmp_path / "p.png").write_bytes(b"picture")
+    source = write(tmp_path / "in.jsonl", [{"id": "a", "prompt": "what is it?", "images": ["p.png"]}])
+    (batch,) = read_batches(Corpus((source,), tmp_path, set(), 2))
+    assert pickle.loads(pickle.dumps(batch)) == batch
+    assert batch.rows[0].exchange.images[0].data == b"picture"
 
 
 def rows(count: int) -> list[dict[str, Any]]:
