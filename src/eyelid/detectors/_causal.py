@@ -13,9 +13,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from eyelid.detectors._failures import failure_of
 from eyelid.detectors._places import identity
-from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for
+from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for, failure_of
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.models import CausalLook, Template, causal_looks, open_causal
 from eyelid.protocols import Assessment, ScoreRequest

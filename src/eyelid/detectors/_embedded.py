@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyelid.detectors._failures import failure_of
 from eyelid.detectors._looks import Calibration
 from eyelid.detectors._places import Devices
 from eyelid.detectors._sights import Looker, Looks, unless_failed
-from eyelid.engine import after
+from eyelid.engine import after, failure_of
 from eyelid.errors import EngineError
 from eyelid.models import HAZARDS, Recollection, Window
 from eyelid.protocols import Assessment, ScoreRequest

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyelid.detectors._asked import AskedBefore
-from eyelid.detectors._failures import failure_of
 from eyelid.detectors._looks import columns, harm_asked
 from eyelid.detectors._places import Devices, identity, replicas
-from eyelid.engine import after
+from eyelid.engine import after, failure_of
 from eyelid.models import RecallModel, Recollection, Sight, SignalModel, Window, WindowTokenizer, digest
 from eyelid.protocols import ScoreRequest
 from eyelid.types import Failure, Surface

@@ -3,6 +3,7 @@
 from eyelid.engine._claim import Claim, claim, current_claim
 from eyelid.engine._device import Device, choose_device, choose_devices, usable_cpus
 from eyelid.engine._engine import Engine
+from eyelid.engine._failures import failure_code, failure_of
 from eyelid.engine._forks import in_every_fork
 from eyelid.engine._futures import after
 from eyelid.engine._item import Item, Limits, Runner
@@ -33,6 +34,8 @@ __all__ = [
     "current_claim",
     "engine_for",
     "engines",
+    "failure_code",
+    "failure_of",
     "in_every_fork",
     "shared",
     "usable_cpus",

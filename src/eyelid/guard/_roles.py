@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from eyelid.engine import after, claim
-from eyelid.errors import DeadlineError, OverloadedError
+from eyelid.engine import after, claim, failure_code
 from eyelid.guard._effects import Answer, Effect, Stage
 from eyelid.guard._vet import vet
 from eyelid.images import to_png
@@ -122,20 +121,10 @@ def _call(role: Role, effect: Effect, items: tuple[Any, ...]) -> list[Any]:
 def _vetted(effect: Effect, items: tuple[Any, ...], results: Any) -> list[Any]:
     """What a role gave for each item, or a failure in its place."""
     if isinstance(results, BaseException):
-        return [effect.failure(_code(results), type(results).__name__)] * len(items)
+        return [effect.failure(failure_code(results), type(results).__name__)] * len(items)
     if not _one_each(results, items):
         return [effect.failure("invalid", "not one result for each item")] * len(items)
     return [vet(effect, item, result) for item, result in zip(items, results, strict=True)]
-
-
-def _code(error: BaseException) -> str:
-    match error:
-        case OverloadedError():
-            return "overloaded"
-        case DeadlineError() | CancelledError():
-            return "timeout"
-        case _:
-            return "error"
 
 
 def _one_each(results: Any, items: tuple[Any, ...]) -> bool:

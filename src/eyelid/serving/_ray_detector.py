@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import Any
 
-from eyelid.engine import Device, Engine, Item, after
-from eyelid.errors import DeadlineError, EngineError, OverloadedError
+from eyelid.engine import Device, Engine, Item, after, failure_of
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.serving._ray_runner import RayRunner
 from eyelid.types import Failure
@@ -73,16 +72,7 @@ class RayDetector:
     def _found(self, made: Any) -> Found:
         if isinstance(made, Assessment | Failure):
             return made
-        match made:
-            case OverloadedError():
-                code = "overloaded"
-            case DeadlineError() | CancelledError():
-                code = "timeout"
-            case EngineError():
-                code = "engine"
-            case _:
-                code = "error"
-        return Failure("score", code, type(made).__name__, self.name)
+        return failure_of(made, self.name)
 
 
 def _tokens(request: ScoreRequest) -> int:

@@ -1,4 +1,4 @@
-"""What a detector answers for a text whose work failed on the engine."""
+"""What is answered for a text whose work failed on the engine."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ def failure_of(error: BaseException, source: str) -> Failure:
         error: what a future of the engine had in place of a result.
         source: the detector.
     """
+    return Failure("score", failure_code(error), type(error).__name__, source)
+
+
+def failure_code(error: BaseException) -> str:
+    """The word for an error in failures: "overloaded", "timeout", "engine" or "error"."""
     match error:
         case OverloadedError():
-            code = "overloaded"
+            return "overloaded"
         case DeadlineError() | CancelledError():
-            code = "timeout"
+            return "timeout"
         case EngineError():
-            code = "engine"
+            return "engine"
         case _:
-            code = "error"
-    return Failure("score", code, type(error).__name__, source)
+            return "error"
