@@ -36,15 +36,18 @@ AVAILABLE = _current is not None
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Runs within reach no stream. Sync or async alike: the context is set for the calling task or thread."""
+def quiet() -> Iterator[RunnableConfig | None]:
+    """Runs within reach no stream; gives the config by which they would.
+
+    Sync or async alike: the context is set for the calling thread or task.
+    """
     config = _current.get() if _current is not None else None
     if _current is None or config is None:
-        yield
+        yield None
         return
     token = _current.set(silenced(config))
     try:
-        yield
+        yield config
     finally:
         _current.reset(token)
 

@@ -13,7 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic import TypeAdapter
 
 from langchain_eyelid._check import Ruling
-from langchain_eyelid._looks import Look, Rulings
+from langchain_eyelid._looks import Look, Rulings, nothing
+from langchain_eyelid._marks import Rules, is_marked
 from langchain_eyelid._messages import blocked, replace_text
 from langchain_eyelid._results import call_ids
 from langchain_eyelid._values import readable
@@ -22,13 +23,17 @@ from langchain_eyelid._values import readable
 _RETURNING = "Returning structured response: {}"
 
 
-def look_at_reply(reply: ModelResponse[Any], policy: Policy) -> Look[ModelResponse[Any]]:
-    """The reply that may be passed on. No tool call is left without its result, nor a result without its call.
+def look_at_reply(reply: ModelResponse[Any], policy: Policy, by: Rules) -> Look[ModelResponse[Any]]:
+    """The reply that may be passed on. What was looked at under these rules already is not looked at again.
+
+    No tool call is left without its result, nor a result without its call.
 
     A structured response is an answer, whichever way the model gives it: it is looked at leaf by leaf, and rewritten
     where what comes out still fits its schema. Otherwise there is none, and a refusal in its place.
     """
     made = reply.structured_response
+    if made is None and all(is_marked(message, by) for message in reply.result):
+        return nothing(reply)
     if made is None:
         return Look(tuple(reply.result), lambda rulings: replace(reply, result=_answered(reply.result, rulings)))
     by_tool = any(isinstance(message, ToolMessage) for message in reply.result)
@@ -52,7 +57,10 @@ def _structured(reply: ModelResponse[Any], rulings: Rulings, policy: Policy, *, 
     if made is not None and not by_tool:
         return replace(reply, result=result, structured_response=made)
     if made is not None and isinstance(data, dict):
-        again = [_told_again(message, data, reply, made, stopped.verdict) for message in reply.result]
+        told = {**stopped.verdict, "action": "rewrite"}
+        pairs = zip(reply.result, rulings, strict=False)
+        now = {_RETURNING.format(reply.structured_response): _RETURNING.format(made)}
+        again = [_told_again(message, ruling, data, told, now) for message, ruling in pairs]
         return replace(reply, result=again, structured_response=made)
     refusal = policy.refusal(Surface.OUTPUT, stopped.verdict["category"] or "failed")
     spoken = [message for message in reply.result if not isinstance(message, ToolMessage)]
@@ -83,14 +91,12 @@ def _mended(made: Any, answer: Ruling[BaseMessage]) -> tuple[Any, Any]:
 
 
 def _told_again(
-    message: BaseMessage, data: dict[str, Any], reply: ModelResponse[Any], made: Any, verdict: dict[str, Any]
+    message: BaseMessage, ruling: Ruling[BaseMessage], data: dict[str, Any], told: dict[str, Any], now: dict[str, str]
 ) -> BaseMessage:
     """The call of the structured response with its rewritten arguments, or the result of that call."""
-    told = {"action": "rewrite", **{key: value for key, value in verdict.items() if key != "action"}}
-    if isinstance(message, ToolMessage):
-        ours = message.content == _RETURNING.format(reply.structured_response)
-        return replace_text(message, _RETURNING.format(made) if ours else "Returning structured response.", told)
-    if not isinstance(message, AIMessage):
-        return replace_text(message, "", told)
-    calls = [{**call, "args": data} for call in message.tool_calls]
-    return replace_text(message, "", told, calls=()).model_copy(update={"tool_calls": calls})
+    if isinstance(message, AIMessage):
+        calls = [{**call, "args": data} for call in message.tool_calls]
+        return replace_text(message, "", told, calls=()).model_copy(update={"tool_calls": calls})
+    if ruling.allowed:
+        return ruling.message
+    return replace_text(message, now.get(str(message.content), "Returning structured response."), told)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from eyelid import Guard, Surface
-from eyelid.errors import ConfigurationError
-from langchain.agents import AgentState
-from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, hook_config
+from eyelid.errors import ConfigurationError, MissingExtraError
 from langchain_core.messages import BaseMessage, ToolMessage
-from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.runtime import Runtime
-from langgraph.types import Command
 
 from langchain_eyelid._check import Checker, Context
 from langchain_eyelid._errors import Failed, atried, tried
 from langchain_eyelid._looks import Look
 from langchain_eyelid._marks import mark, rules
-from langchain_eyelid._model_call import unseen
 from langchain_eyelid._protection import look_at_error, look_at_handed
-from langchain_eyelid._replies import look_at_reply
 from langchain_eyelid._settings import ImageLoader, OnError, Settings, StreamMode
 from langchain_eyelid._turns import look_at_last_turn, look_at_requests
 
-T = TypeVar("T")
+try:
+    from langchain.agents import AgentState
+    from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse, hook_config
+    from langgraph.prebuilt.tool_node import ToolCallRequest
+    from langgraph.runtime import Runtime
+    from langgraph.types import Command
+
+    from langchain_eyelid._model_call import unseen
+    from langchain_eyelid._replies import look_at_reply
+except ImportError as error:
+    raise MissingExtraError('EyelidMiddleware needs agents: pip install "langchain-eyelid[agents]"') from error
 
 
 class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
@@ -49,8 +52,9 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     - **Input**: the user's messages, images included, before the model is asked. They stand in the first checkpoint,
       which the caller wrote.
 
-    Tracers and callbacks that are no streams see the model's raw run, so that it can be audited; so does LangSmith. A
-    model that other middleware asks in hooks of its own, or that a tool asks, is not seen: use `guard_model` there.
+    Tracers and callbacks that are no streams see the model's raw run, so that it can be audited; so do LangSmith and
+    LangChain's cache of answers. A model that other middleware asks in hooks of its own, or that a tool asks, is not
+    seen: use `guard_model` there.
 
     Args:
         guard: looks.
@@ -102,14 +106,14 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """Look at what the user says; a refused request ends the run with the refusal."""
         if "input" not in self._scopes:
             return None
-        return look_at_requests(state["messages"]).run(self._checker, surface=Surface.INPUT)
+        return look_at_requests(_messages(state)).run(self._checker, surface=Surface.INPUT)
 
     @hook_config(can_jump_to=["end"])
     async def abefore_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """As `before_agent`."""
         if "input" not in self._scopes:
             return None
-        return await look_at_requests(state["messages"]).arun(self._checker, surface=Surface.INPUT)
+        return await look_at_requests(_messages(state)).arun(self._checker, surface=Surface.INPUT)
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -122,7 +126,7 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             reply = tried(lambda: handler(asked))
         if isinstance(reply, Failed):
             raise look_at_error(reply.error).run(self._checker, context, Surface.OUTPUT)
-        return self._noted(look_at_reply(reply, self._checker.guard.policy).run(self._checker, context))
+        return self._noted(look_at_reply(reply, self._checker.guard.policy, self._rules).run(self._checker, context))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -135,22 +139,25 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             reply = await atried(lambda: handler(asked))
         if isinstance(reply, Failed):
             raise await look_at_error(reply.error).arun(self._checker, context, Surface.OUTPUT)
-        return self._noted(await look_at_reply(reply, self._checker.guard.policy).arun(self._checker, context))
+        return self._noted(
+            await look_at_reply(reply, self._checker.guard.policy, self._rules).arun(self._checker, context)
+        )
 
     @hook_config(can_jump_to=["end"])
     def after_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Look at what others said in the model's place; a refused answer ends the run."""
         if "output" not in self._scopes:
             return None
-        return look_at_last_turn(state["messages"], self._rules).run(self._checker, Context.of(state["messages"]))
+        messages = _messages(state)
+        return look_at_last_turn(messages, self._rules).run(self._checker, Context.of(messages))
 
     @hook_config(can_jump_to=["end"])
     async def aafter_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """As `after_model`, without ever blocking the event loop."""
         if "output" not in self._scopes:
             return None
-        look = look_at_last_turn(state["messages"], self._rules)
-        return await look.arun(self._checker, Context.of(state["messages"]))
+        messages = _messages(state)
+        return await look_at_last_turn(messages, self._rules).arun(self._checker, Context.of(messages))
 
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]
