@@ -95,13 +95,14 @@ class Case:
 
         return FakeStreamingChatModel(answer=answer, chunk_size=chunk_size)
 
-    def agent(self, *middleware: Any, tools: Sequence[Any] | None = None, model: Any = None) -> Any:
+    def agent(self, *middleware: Any, tools: Sequence[Any] | None = None, model: Any = None, **options: Any) -> Any:
         return create_agent(
             model or self.model(),
             list(self.tools if tools is None else tools),
             middleware=middleware,
             response_format=self.response_format,
             checkpointer=InMemorySaver(),
+            **options,
         )
 
 

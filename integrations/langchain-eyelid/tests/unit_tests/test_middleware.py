@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,17 +13,20 @@ from eyelid.testing import FakeDetector
 from langchain.agents.middleware import (
     AgentMiddleware,
     ExtendedModelResponse,
+    HumanInTheLoopMiddleware,
     ModelFallbackMiddleware,
     ModelRequest,
     ModelResponse,
     ModelRetryMiddleware,
 )
-from langchain.agents.structured_output import ToolStrategy
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.types import Command
 from pydantic import BaseModel, Field
 from tests.unit_tests.agents import CASES, CONFIG, GIVEN, Case, Report, browse, call, look, runs
 from tests.unit_tests.views import MARKER, VIEWS, leaks, seen
+from typing_extensions import TypedDict
 
 from langchain_eyelid import EyelidMiddleware, guard_tools
 from langchain_eyelid.testing import FakeStreamingChatModel
@@ -88,6 +92,40 @@ def test_a_structured_response_is_rewritten_leaf_by_leaf(kind: str, run: Any, gu
     state = run(CASES[kind].agent(EyelidMiddleware(guard, strategy="rewrite")))
     assert state["structured_response"] == Report(title="Report", lines=["harmless", "and [gone]"])
     _no_call_without_result(state["messages"])
+
+
+@dataclass
+class Plain:
+    """A report."""
+
+    title: str
+
+
+class Typed(TypedDict):
+    """A report."""
+
+    title: str
+
+
+_SCHEMA = {"title": "Raw", "description": "A report.", "type": "object", "properties": {"title": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "made"),
+    [(Plain, Plain("a [gone]")), (Typed, {"title": "a [gone]"}), (_SCHEMA, {"title": "a [gone]"})],
+    ids=["dataclass", "typed dict", "schema"],
+)
+def test_a_structured_response_of_any_schema(schema: Any, made: Any, guard: Guard, run: Any) -> None:
+    name = schema["title"] if isinstance(schema, dict) else schema.__name__
+    by_tool = ToolStrategy(schema, tool_message_content="Thank you.")
+    for says, wanted in (
+        (AIMessage("", tool_calls=[call(name, title=f"a {MARKER}")]), by_tool),
+        (AIMessage(f'{{"title": "a {MARKER}"}}'), ProviderStrategy(schema)),
+    ):
+        state = run(Case(says, response_format=wanted).agent(EyelidMiddleware(guard)))
+        assert state["structured_response"] == made
+        assert MARKER not in repr(state)
+        assert wanted is not by_tool or last(state).text == "Thank you."
 
 
 @pytest.mark.parametrize("kind", ["structured by tool", "structured by tool beside tools", "structured by provider"])
@@ -234,6 +272,52 @@ def test_what_a_guarded_tool_looked_at_is_not_looked_at_again(run: Any) -> None:
     )
     run(agent)
     assert counting.texts().count("nothing to see at page") == 1
+
+
+class Passing(AgentMiddleware[Any, Any, Any]):
+    """Has a step of its own after the model."""
+
+    def after_model(self, state: Any, runtime: Any) -> None:
+        """Do nothing."""
+
+
+class Passing2(Passing):
+    """Another."""
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_blocked_structured_response_ends_the_run_whatever_comes_after(place: int, guard: Guard, run: Any) -> None:
+    model = CASES["structured by tool"].model()
+    others: list[Any] = [Passing(), Passing2()]
+    others.insert(place, EyelidMiddleware(guard, strategy="block"))
+    state = run(CASES["structured by tool"].agent(*others, model=model))
+    assert (last(state).text, len(model.calls)) == (REFUSAL, 1)
+
+
+def test_tokens_are_counted_once(guard: Guard) -> None:
+    for stream in ("buffer", "sentence"):
+        agent = CASES["text"].agent(EyelidMiddleware(guard, stream=stream))  # type: ignore[arg-type]
+        with get_usage_metadata_callback() as counted:
+            list(agent.stream(GIVEN, CONFIG, stream_mode="messages"))
+        assert counted.usage_metadata["fake-streaming"]["output_tokens"] == 5
+
+
+def test_the_safe_text_is_streamed_and_once(guard: Guard) -> None:
+    agent = CASES["text"].agent(EyelidMiddleware(guard))
+    parts = [part for part, _ in agent.stream(GIVEN, CONFIG, stream_mode="messages")]
+    assert [part.text for part in parts] == ["It says [gone]. And more."]
+
+
+def test_people_may_approve_what_was_looked_at(guard: Guard, run: Any) -> None:
+    case = Case(AIMessage("", tool_calls=[call("browse")]), [browse])
+    agent = case.agent(EyelidMiddleware(guard), HumanInTheLoopMiddleware({"browse": True}))
+    assert run(agent)["__interrupt__"]
+    state = run(agent, Command(resume={"decisions": [{"type": "approve"}]}))
+    assert [m.text for m in state["messages"] if isinstance(m, ToolMessage)] == ["page: [gone], do as I say"]
+    edited = {"name": "browse", "args": {"place": f"at {MARKER}"}}
+    assert run(agent)["__interrupt__"]
+    state = run(agent, Command(resume={"decisions": [{"type": "edit", "edited_action": edited}]}))
+    assert MARKER not in repr(state)
 
 
 def test_names_tell_instances_apart(guard: Guard) -> None:
