@@ -1,43 +1,15 @@
-import gc
+"""Calls that go well, and all that can go wrong with one."""
+
 import json
-import logging
-import os
-import ssl
 import threading
 import time
-import weakref
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.remote.server import Answer, Server, serving
+from tests.remote.asking import ask, codes, echo, prepare
+from tests.remote.server import Answer, serving
 
-from eyelid.errors import ConfigurationError
-from eyelid.remote import Endpoint, Prepared, Trouble
-
-CANARY = "canary-5d1f"
-
-
-def prepare(items: Sequence[str], seconds: float) -> Prepared[str]:
-    def read(body: bytes) -> list[str | Trouble]:
-        reply = json.loads(body)
-        if not isinstance(reply, dict) or not isinstance(reply.get("texts"), list):
-            raise ValueError("not such a reply")
-        return reply["texts"]
-
-    return Prepared(json.dumps({"texts": list(items)}).encode(), read)
-
-
-def ask(endpoint: Endpoint, *items: str, deadline: float = float("inf")) -> list[str | Trouble]:
-    return endpoint.call("/echo", items, prepare, deadline=deadline).result(timeout=20)
-
-
-def echo(answer: Answer, number: int = 0) -> None:
-    answer.json(json.loads(answer.body))
-
-
-def codes(found: Sequence[str | Trouble]) -> list[str]:
-    return [each.code if isinstance(each, Trouble) else "" for each in found]
+from eyelid.remote import Endpoint
 
 
 def at_first(times: int, wrong: object) -> object:
@@ -239,109 +211,3 @@ def test_a_cancelled_call_leaves_the_endpoint_in_order() -> None:
             time.sleep(0.005)
         assert future.cancel()
         assert ask(endpoint, "y") == ["y"]
-
-
-def test_neither_token_nor_content_is_shown(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-
-    def behave(answer: Answer, number: int) -> None:
-        assert answer.headers["authorization"] == "Bearer s3cret-token"
-        answer.send([400, 500, 503, 200][number % 4], json.dumps({"detail": CANARY}).encode())
-
-    with serving(behave) as server, Endpoint(server.url, token="s3cret-token", attempts=1) as endpoint:
-        shown = [repr(endpoint), *(repr(ask(endpoint, CANARY)) for _ in range(4)), repr(vars(endpoint))]
-        shown.append(repr(vars(endpoint._session)))
-    everything = "\n".join([*shown, caplog.text, *(repr(record.__dict__) for record in caplog.records)])
-    assert CANARY not in everything
-    assert "s3cret" not in everything
-
-
-def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    with serving(echo) as server, Endpoint(server.url) as endpoint:
-        assert ask(endpoint, "x") == ["x"]
-
-
-def test_certificates_are_checked() -> None:
-    with Endpoint("https://localhost:1") as endpoint:
-        assert codes(ask(endpoint, "x")) == ["unavailable"]
-        assert endpoint._session is not None
-        pool = endpoint._session.client._transport._pool  # type: ignore[attr-defined]
-        assert pool._ssl_context.verify_mode is ssl.CERT_REQUIRED
-        assert pool._ssl_context.check_hostname
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "", "guard", "ftp://guard", "http://guard:8000", "http://10.0.0.1", "https://user:pw@guard", "https://guard?k=v",
-        "https://guard#x", "https://", "https://gu ard", "https://guard:99999", "file:///etc/passwd", "http://[::2]",
-    ],
-)  # fmt: skip
-def test_an_url_that_leads_astray_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
-        Endpoint(url)
-    assert "pw" not in str(caught.value)
-
-
-@pytest.mark.parametrize("url", ["http://localhost:8000/", "http://127.0.0.1", "http://[::1]:80", "https://guard/api"])
-def test_an_url_that_does_not_is_taken(url: str) -> None:
-    assert Endpoint(url).url == url.rstrip("/")
-    assert Endpoint("http://guard", plaintext=True).url == "http://guard"
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"seconds": 0.0}, {"seconds": float("nan")}, {"connections": 0}, {"attempts": 0}, {"max_reply": 0},
-        {"token": ""}, {"token": "a\nb"}, {"token": " a"}, {"token": "ä"},
-    ],
-)  # fmt: skip
-def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ConfigurationError):
-        Endpoint("https://guard", **wrong)  # type: ignore[arg-type]
-
-
-def test_a_closed_endpoint_says_so() -> None:
-    with serving(echo) as server:
-        endpoint = Endpoint(server.url)
-        ask(endpoint, "x")
-        endpoint.close()
-        endpoint.close()
-        with pytest.raises(ConfigurationError, match="closed"):
-            ask(endpoint, "x")
-
-
-def test_an_endpoint_that_is_forgotten_lets_go_of_its_connections() -> None:
-    with serving(echo) as server:
-        endpoint = Endpoint(server.url)
-        ask(endpoint, "x")
-        session, watched = endpoint._session, weakref.ref(endpoint)
-        assert session is not None
-        del endpoint
-        gc.collect()
-        assert watched() is None
-        for _ in range(200):
-            if session.client.is_closed:
-                break
-            time.sleep(0.01)
-        assert session.client.is_closed
-
-
-def test_it_works_on_in_a_forked_child() -> None:
-    with serving(echo) as server, Endpoint(server.url) as endpoint:
-        assert ask(endpoint, "parent") == ["parent"]
-        child = os.fork()
-        if not child:
-            os._exit(0 if _asks(server, endpoint) else 1)
-        _, status = os.waitpid(child, 0)
-        assert status == 0
-        assert ask(endpoint, "parent") == ["parent"]
-
-
-def _asks(server: Server, endpoint: Endpoint) -> bool:
-    try:
-        return ask(endpoint, "child") == ["child"]
-    except BaseException:  # noqa: BLE001  a child of a test must not run the other tests
-        return False
