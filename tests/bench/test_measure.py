@@ -23,6 +23,7 @@ class Busy:
             sum(range(self.work))
 
     async def one(self, text: str) -> None:
+        self.seen.append([text])
         await asyncio.sleep(0.001)
 
 
@@ -64,15 +65,18 @@ def test_a_slow_method_need_not_do_all() -> None:
 
 def test_latency_of_single_texts() -> None:
     busy, silent = Busy("busy"), Busy("silent", single=False)
-    (row,) = latency([busy.subject, silent.subject], TEXTS, PLAN, lambda what: None)
+    (row,) = latency([busy.subject, silent.subject], TEXTS[:4], lambda what: None)
     assert busy.seen == [[text] for text in TEXTS[:4]]
     assert 0 < row.p50 <= row.p99
 
 
-def test_load_rises() -> None:
+def test_load_rises_and_no_text_comes_twice() -> None:
     told: list[str] = []
-    (found,) = load([Busy("busy").subject, Subject("alone", lambda texts: None)], TEXTS, PLAN, told.append)
+    busy = Busy("busy")
+    (found,) = load([busy.subject, Subject("alone", lambda texts: None)], TEXTS, PLAN, told.append)
     assert [point.clients for point in found.points] == [1, 4]
+    asked = [text for texts in busy.seen for text in texts]
+    assert len(set(asked)) == len(asked) == sum(point.requests for point in found.points)
     assert told == ["1 clients: busy", "4 clients: busy"]
 
 

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from eyelid.bench._clock import Spent, spent
 from eyelid.bench._load import LoadPoint, closed_loop, quantile
@@ -143,12 +144,12 @@ def _row(subject: Subject, turns: Sequence[_Turn]) -> Throughput:
     )
 
 
-def latency(subjects: Sequence[Subject], texts: Sequence[str], plan: Plan, tell: Tell) -> list[Latency]:
+def latency(subjects: Sequence[Subject], texts: Sequence[str], tell: Tell) -> list[Latency]:
     """One text at a time, the methods in turns."""
     tell("latency of one text")
     chosen = [subject for subject in subjects if subject.single]
     seconds: dict[str, list[float]] = {subject.name: [] for subject in chosen}
-    for text in texts[: plan.singles]:
+    for text in texts:
         for subject in chosen:
             began = time.perf_counter()
             subject.many([text])
@@ -157,7 +158,11 @@ def latency(subjects: Sequence[Subject], texts: Sequence[str], plan: Plan, tell:
 
 
 def load(subjects: Sequence[Subject], texts: Sequence[str], plan: Plan, tell: Tell) -> list[Load]:
-    """Clients in a closed loop, more and more of them, the methods in turns."""
+    """Clients in a closed loop, more and more of them, the methods in turns.
+
+    Each request is another text: a guard may remember what it has seen.
+    """
+    numbers = count()
     serving = [(subject, subject.one) for subject in subjects if subject.one is not None]
     points: dict[str, list[LoadPoint]] = {subject.name: [] for subject, _ in serving}
     # One event loop for good: a lock belongs to the first that it was waited for on.
@@ -165,6 +170,10 @@ def load(subjects: Sequence[Subject], texts: Sequence[str], plan: Plan, tell: Te
         for clients in plan.clients:
             for subject, one in serving:
                 tell(f"{clients} clients: {subject.name}")
-                point = runner.run(closed_loop(one, texts, clients=clients, seconds=plan.seconds))
+
+                def ask(text: str, one: Callable[[str], Awaitable[object]] = one) -> Awaitable[object]:
+                    return one(f"{text} {next(numbers)}.")
+
+                point = runner.run(closed_loop(ask, texts, clients=clients, seconds=plan.seconds))
                 points[subject.name].append(point)
     return [Load(name, tuple(each)) for name, each in points.items()]

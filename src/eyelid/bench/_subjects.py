@@ -26,7 +26,10 @@ def guard_subject(guard: Guard) -> Subject:
     def many(texts: Sequence[str]) -> object:
         return guard.check_many([Exchange(response=text) for text in texts])
 
-    return Subject("guard", many, lambda text: guard.acheck(Exchange(response=text)))
+    async def one(text: str) -> object:
+        return await guard.acheck(Exchange(response=text))
+
+    return Subject("guard", many, one)
 
 
 class _Model:
@@ -55,10 +58,7 @@ def model_subject(backbone: Path, device: Device, dtype: str) -> Subject:
     def many(texts: Sequence[str]) -> object:
         return [future.result() for future in engine.submit_all(items(texts))]
 
-    async def one(text: str) -> object:
-        return await asyncio.gather(*(asyncio.wrap_future(engine.submit(item)) for item in items([text])))
-
-    return Subject(f"encoder alone, {dtype}", many, one if dtype == device.dtype else None, dtype=dtype)
+    return Subject(f"encoder alone, {dtype}", many, dtype=dtype)
 
 
 def pipeline_subject(backbone: Path, *, seed: int = 0) -> Subject:
