@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import count
 from json import dumps
 from operator import itemgetter
@@ -64,7 +65,8 @@ class FakeStreamingChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model_name, "responses": [str(response) for response in self.responses]}
+        said = sha256(repr((self.responses, self.answer)).encode()).hexdigest()
+        return {"model_name": self.model_name, "responses": said}
 
     def bind_tools(
         self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
