@@ -61,11 +61,12 @@ def bubbled(error: BaseException) -> tuple[list[Any], Callable[[list[Any]], Any]
 
 
 def texts_of(error: BaseException) -> tuple[str, str]:
-    """What it says, and whatever else is written down with it: its other arguments, notes, what caused it."""
+    """What it says, and whatever else it carries: other arguments, attributes, notes, what caused it."""
     said = str(error)
     beside = [*_notes(error), *(text for link in _causes(error) for text in (str(link), repr(link), *_notes(link)))]
     if error.args != (said,):
         beside.append(repr(error))
+    beside.extend(str(value) for name, value in vars(error).items() if name != "__notes__")
     return said, "\n".join(filter(None, beside))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any, TypeVar
 
 from eyelid import Guard, Surface
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from pydantic import BaseModel
 
 from langchain_eyelid._check import Checker, Context
 from langchain_eyelid._commands import is_command, look_at_command
@@ -165,6 +166,8 @@ def _is_handed(value: Any) -> bool:
 
 
 def _conversation(value: Any) -> list[BaseMessage]:
+    if not isinstance(value, (Mapping, list, tuple, BaseModel)) and not is_dataclass(value):
+        return []
     state = getattr(value, "state", value)
     messages = state.get("messages") if isinstance(state, Mapping) else getattr(state, "messages", state)
     return [item for item in messages if isinstance(item, BaseMessage)] if isinstance(messages, (list, tuple)) else []

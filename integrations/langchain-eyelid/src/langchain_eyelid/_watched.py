@@ -139,7 +139,6 @@ def _class_before(cls: type[ToolT]) -> type[ToolT]:
         return await self._ahanded(run, lambda: own_arun(self, *args, **kwargs))
 
     namespace = {
-        "__annotations__": {"_eyelid": Any},
         "__doc__": cls.__doc__,
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,

@@ -48,7 +48,7 @@ def test_an_answer_that_is_held_back_is_streamed_as_one(pieces: Any, guard: Guar
     assert pieces(case.agent(EyelidMiddleware(guard), model=case.model(chunk_size=3))) == [_LONG]
 
 
-@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("kind", ["text", "reasoning", "arguments", "result", "structured by tool"])
 def test_nothing_is_seen_in_sentences_either(kind: str, guard: Guard) -> None:
     case = CASES[kind]
     middleware = EyelidMiddleware(guard, stream="sentence")

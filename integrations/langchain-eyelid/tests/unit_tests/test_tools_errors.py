@@ -51,6 +51,12 @@ def caused() -> ValueError:
     return error
 
 
+def carrying() -> ValueError:
+    error = ValueError("it failed")
+    error.page = MARKER  # type: ignore[attr-defined]
+    return error
+
+
 def noted() -> ValueError:
     error = ValueError("it failed")
     error.add_note(f"on {MARKER}")
@@ -65,6 +71,8 @@ def noted() -> ValueError:
         (ValueError("no", MARKER), ValueError, "('no', '[gone]')"),
         (caused(), ValueError, "it failed"),
         (noted(), ValueError, "it failed"),
+        (carrying(), ValueError, "it failed"),
+        (ExceptionGroup("several", [ValueError(MARKER)]), ToolException, "several (1 sub-exception)"),
         (
             FileNotFoundError(2, "No such file", f"/home/{MARKER}"),
             FileNotFoundError,

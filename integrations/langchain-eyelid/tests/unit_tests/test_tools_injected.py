@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import Future
 from typing import Annotated, Any
 
 import pytest
 from eyelid import Guard
+from eyelid.testing import FakeDetector
 from langchain.tools import InjectedState, InjectedStore, ToolRuntime
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
@@ -184,6 +186,49 @@ def test_calls_at_the_same_time_do_not_cross(go: str, guard: Guard) -> None:
     state = agent.invoke(given, CONFIG) if go == "invoke" else asyncio.run(agent.ainvoke(given, CONFIG))
     results = {m.tool_call_id: m.content for m in state["messages"] if isinstance(m, ToolMessage)}
     assert results == {f"call {number}": f"place {number} [gone]" for number in range(4)}
+
+
+class Gathering(FakeDetector):
+    """Asked by several within a moment it looks once, as an engine does."""
+
+    def __init__(self) -> None:
+        super().__init__({MARKER: 0.9})
+        self._lock, self._waiting = threading.Lock(), []  # type: ignore[var-annotated]
+
+    def start(self, batch: Any, /) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            self._waiting.append((batch, future))
+            if len(self._waiting) == 1:
+                threading.Timer(0.1, self._look).start()
+        return future
+
+    def _look(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        found = iter(self.score([request for batch, _ in waiting for request in batch]))
+        for batch, future in waiting:
+            future.set_result([next(found) for _ in batch])
+
+
+@pytest.mark.parametrize("go", ["invoke", "ainvoke"])
+def test_calls_at_the_same_time_are_looked_at_together(go: str) -> None:
+    detector = Gathering()
+    calls = [{**call(place=f"place {number}"), "id": f"call {number}"} for number in range(4)]
+
+    @tool
+    def look(place: str) -> str:
+        """Look at a place."""
+        return f"seen at {place}"
+
+    with Guard([detector]) as guard:
+        agent = Case(AIMessage("", tool_calls=calls)).agent(tools=[guard_tool(look, guard, check_arguments=False)])
+        given: Any = {"messages": [HumanMessage("Please.")]}
+        if go == "invoke":
+            agent.invoke(given, CONFIG)
+        else:
+            asyncio.run(agent.ainvoke(given, CONFIG))
+    assert detector.log.sizes == [4]
 
 
 def test_a_tool_that_answers_the_user_itself(guard: Guard, run: Any) -> None:

@@ -54,6 +54,17 @@ def _batch(agent: Any, given: Any) -> str:
     return repr(agent.batch([given, given], [_config(), _config()]))
 
 
+def _abatch(agent: Any, given: Any) -> str:
+    return repr(asyncio.run(agent.abatch([given, given], [_config(), _config()])))
+
+
+def _log(agent: Any, given: Any) -> str:
+    async def collect() -> str:
+        return repr([patch async for patch in agent.astream_log(given, _config())])
+
+    return asyncio.run(collect())
+
+
 def _streamed(mode: str) -> View:
     return lambda agent, given: repr(list(agent.stream(given, _config(), stream_mode=mode, subgraphs=True)))
 
@@ -116,10 +127,12 @@ VIEWS: dict[str, View] = {
     "invoke": _invoke,
     "ainvoke": _ainvoke,
     "batch": _batch,
+    "abatch": _abatch,
     **{f"stream {mode}": _streamed(mode) for mode in MODES},
     **{f"astream {mode}": _astreamed(mode) for mode in MODES},
     "history": _history,
     "ahistory": _ahistory,
+    "astream_log": _log,
     "events v1": _events("v1"),
     "events v2": _events("v2"),
     "events v3": _v3,
