@@ -12,8 +12,7 @@ from eyelid.guard import Guard
 from eyelid.images import SandboxDecoder
 from eyelid.models import find_backbone, find_weights, sha256
 from eyelid.policy import EngineRules, Policy
-from eyelid.protocols import Detector, ScoreRequest
-from eyelid.readers import OcrReader
+from eyelid.protocols import Detector, ImageReader, ScoreRequest
 from eyelid.text import views
 from eyelid.types import Surface
 
@@ -61,8 +60,14 @@ def load_guard(
         policy=chosen,
         detoxifier=SentenceDetoxifier(detector, thresholds=_lowest(chosen)),
         decoder=SandboxDecoder() if images else None,
-        reader=OcrReader() if images else None,
+        reader=_reader() if images else None,
     )
+
+
+def _reader() -> ImageReader:
+    from eyelid.readers import OcrReader
+
+    return OcrReader()
 
 
 def _spared(detector: Detector, rules: EngineRules, weights: Path) -> Detector:

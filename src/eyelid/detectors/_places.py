@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eyelid.engine import Device, Replicas, Runner, choose_device, engine_for, shared
@@ -22,9 +23,17 @@ def replicas(device: Devices, key: Hashable, load: Callable[[Device], Runner]) -
     devices = [device or choose_device()] if device is None or isinstance(device, Device) else list(device)
 
     def placed(on: Device) -> Runner:
-        return shared((key, on.torch, on.dtype), lambda: load(on))
+        return shared((key, on.torch, on.dtype), lambda: _on_one_thread(lambda: load(on)))
 
     return Replicas([(engine_for(on), placed(on)) for on in devices])
+
+
+def _on_one_thread(load: Callable[[], Runner]) -> Runner:
+    """Weights are many small products, over which a team of threads would spend its time meeting."""
+    import torch
+
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as thread:
+        return thread.submit(load).result()
 
 
 def identity(*files: Path) -> Hashable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import cast
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from eyelid.models._packed import runs_of
 
 #: Bytes of attention weights made at a time: more leave a core's caches, and are fresh pages each time.
-_ROOM = 2**21
+ROOM = 2**21
 
 
 def attention(qkv: Tensor, lengths: list[int], heads: int) -> Tensor:
@@ -38,31 +38,47 @@ def attention(qkv: Tensor, lengths: list[int], heads: int) -> Tensor:
     return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
-def attend(qkv: Tensor, runs: Sequence[tuple[int, int]], heads: int) -> Tensor:
+def attend(qkv: Tensor, lengths: Sequence[int], heads: int) -> Tensor:
     """The same for inference, a cacheful at a time, with queries that are scaled already.
 
     Args:
         qkv: shape [tokens, 3 * hidden].
-        runs: sequences of equal length, as (count, length).
+        lengths: tokens of each sequence; what lies behind them is no sequence.
         heads: attention heads.
 
     Returns:
-        Shape [tokens, hidden].
+        Shape [tokens, hidden]; 0 behind the sequences.
     """
-    out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
+    out = qkv.new_zeros(qkv.shape[0], qkv.shape[1] // 3)
     start = 0
-    for count, length in _pieces(runs, heads * qkv.element_size()):
+    for count, length in _pieces(lengths, heads * qkv.element_size()):
         tokens = slice(start, start + count * length)
         q, k, v = qkv[tokens].view(count, length, 3, heads, -1).permute(2, 0, 3, 1, 4).flatten(1, 2).unbind(0)
-        most = max(1, _ROOM // (length * length * qkv.element_size()))
-        parts = [
-            torch.bmm(_softmax(torch.bmm(q[at : at + most], k[at : at + most].transpose(1, 2))), v[at : at + most])
-            for at in range(0, len(q), most)
-        ]
-        done = parts[0] if len(parts) == 1 else torch.cat(parts)
+        done = mixed(q, k, v, lambda scores, _: torch.softmax(scores, -1))
         out[tokens].view(count, length, heads, -1).transpose(1, 2).copy_(done.view(count, heads, length, -1))
         start = tokens.stop
     return out
+
+
+def mixed(q: Tensor, k: Tensor, v: Tensor, normalise: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """`softmax(q k^T) v` for many matrices, a cacheful at a time.
+
+    Args:
+        q: queries, shape [matrices, rows, size].
+        k: keys, alike.
+        v: values, alike.
+        normalise: the softmax, given some of the products and the number of their first matrix.
+
+    Returns:
+        Shape [matrices, rows, size].
+    """
+    most = max(1, ROOM // (q.shape[1] * k.shape[1] * q.element_size()))
+    starts = range(0, len(q), most)
+    parts = [
+        torch.bmm(normalise(torch.bmm(qs, ks.transpose(1, 2)), start), vs)
+        for start, qs, ks, vs in zip(starts, q.split(most), k.split(most), v.split(most), strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def attend_on_cuda(qkv: Tensor, ends: Tensor, longest: int, heads: int) -> Tensor:
@@ -88,18 +104,11 @@ def starts_and_end(lengths: Sequence[int]) -> list[int]:
     return list(accumulate(lengths, initial=0))
 
 
-def _pieces(runs: Sequence[tuple[int, int]], bytes_each: int) -> list[tuple[int, int]]:
-    """Runs cut so that the attention weights of a piece fit into a cache, if those of one sequence do."""
+def _pieces(lengths: Sequence[int], bytes_each: int) -> list[tuple[int, int]]:
+    """Runs of equal length, cut so that the attention weights of a piece fit into a cache if those of one do."""
     pieces = []
-    for count, length in runs:
-        most = max(1, _ROOM // (length * length * bytes_each))
+    for count, length in runs_of(lengths):
+        most = max(1, ROOM // (length * length * bytes_each))
         whole, rest = divmod(count, most)
         pieces += [(most, length)] * whole + [(rest, length)] * (rest > 0)
     return pieces
-
-
-def _softmax(scores: Tensor) -> Tensor:
-    # torch's own kernel takes four times as long over bfloat16 rows that are not a multiple of 32.
-    if scores.dtype is torch.bfloat16 and scores.device.type == "cpu" and torch.backends.mkldnn.is_available():
-        return torch.softmax(scores.to_mkldnn(), -1).to_dense()
-    return torch.softmax(scores, -1)

@@ -27,7 +27,7 @@ class Laid:
 
     Args:
         ids, types, positions: of each token, as in `Packed`.
-        runs: sequences of equal length, as (count, length); for attention without a ragged kernel.
+        lengths: tokens of each sequence, ascending; for attention without a ragged kernel.
         ends: where each sequence begins, and at last where the last one ends, int32; for the ragged kernel.
         longest: tokens that no sequence exceeds; for the ragged kernel.
     """
@@ -35,7 +35,7 @@ class Laid:
     ids: Tensor
     types: Tensor
     positions: Tensor
-    runs: list[tuple[int, int]] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
     ends: Tensor | None = None
     longest: int = 0
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from eyelid.models._linear import linear
 
 
 def pool(hidden: Tensor, lengths: list[int]) -> Tensor:
@@ -51,3 +55,22 @@ class Heads(nn.Module):
         pooled = F.dropout(pooled, self.dropout, self.training)
         inner = F.gelu(self.inner(pooled)).view(-1, self.tasks, self.width)
         return (inner * self.outer).sum(-1) + self.bias
+
+
+class FrozenHeads:
+    """The same for inference.
+
+    Args:
+        trained: tensors under the names they have in `Heads`.
+        device: as torch names it.
+    """
+
+    def __init__(self, trained: Mapping[str, Tensor], device: str = "cpu") -> None:
+        self._inner = linear(trained["inner.weight"].float(), trained["inner.bias"].float(), torch.float32, device)
+        self._outer = trained["outer"].to(device, torch.float32)
+        self._bias = trained["bias"].to(device, torch.float32)
+
+    def __call__(self, pooled: Tensor) -> Tensor:
+        """Logits, shape [sequences, tasks]."""
+        inner = self._inner.gelu(pooled).view(-1, *self._outer.shape)
+        return (inner * self._outer).sum(-1) + self._bias

@@ -76,11 +76,11 @@ class LinearModel:
     """
 
     def __init__(self, weights: NDArray[np.floating], bias: NDArray[np.floating]) -> None:
-        self._weights = np.ascontiguousarray(weights.T, dtype=np.float32)
-        self._bias = bias.astype(np.float32)
+        self._weights = np.ascontiguousarray(weights.T)  # in the precision of the file: few rows are ever read
+        self._bias = bias.astype(np.float32, copy=True)
 
     def logits(self, text: str) -> NDArray[np.float32]:
         """Shape [heads]."""
         buckets, values = features(text)
         # Not a matrix product: numpy's would wake threads of its own for a long text.
-        return np.asarray((values[:, None] * self._weights[buckets]).sum(axis=0) + self._bias)
+        return np.asarray((values[:, None] * self._weights[buckets]).sum(axis=0, dtype=np.float32) + self._bias)

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file
 
 from eyelid.engine import Device
 from eyelid.models._frozen import FrozenEncoder
-from eyelid.models._heads import Heads, pool
+from eyelid.models._heads import FrozenHeads, pool
 from eyelid.models._ngrams import LinearModel
 from eyelid.models._packed import Packed
 from eyelid.models._tokens import Window
@@ -35,7 +34,7 @@ SIGNALS = (
     "linear.hate",
     "memory.request",
 )
-_HEADS = 5
+_HEADS = SIGNALS.index("linear.response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,9 @@ class SignalModel:
         trained = load_file(weights / "detector.safetensors")
         adapters = {name.removeprefix("encoder."): t for name, t in trained.items() if name.startswith("encoder.")}
         self._encoder = FrozenEncoder(backbone, adapters, dtype=getattr(torch, device.dtype), device=device.torch)
-        self._heads = Heads(self._encoder.config.hidden, _HEADS)
-        self._heads.load_state_dict(
-            {name.removeprefix("heads."): t.float() for name, t in trained.items() if name.startswith("heads.")}
-        )
-        self._heads.eval().to(device.torch)
-        arrays = load_arrays(weights / "linear.safetensors")
-        self._linear = LinearModel(arrays["weights"], arrays["bias"])
+        self._heads = FrozenHeads({n.removeprefix("heads."): t for n, t in trained.items()}, device.torch)
+        grams = load_file(weights / "linear.safetensors")
+        self._linear = LinearModel(grams["weights"].numpy(), grams["bias"].numpy())
 
     @torch.inference_mode()
     def run(self, batch: Sequence[Sight], /) -> list[NDArray[np.float32]]:

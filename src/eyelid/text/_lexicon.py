@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import cache
 from importlib.resources import files
 from itertools import islice, product
@@ -15,29 +15,27 @@ MAX_GLUED = 4000
 _LONGEST = 20
 _START = 3
 _NEVER = float("inf")
+#: Of the words of each tier.
+_COSTS = (7.0, 9.0, 12.0, 14.0)
 
 
 @cache
-def _tiers() -> tuple[frozenset[str], ...]:
-    data = files("eyelid.text.data").joinpath("lexicon.gz").read_bytes()
-    return tuple(frozenset(line.split()) for line in gzip.decompress(data).decode("ascii").split("\n"))
+def _costs() -> dict[str, float]:
+    """What each word costs a segmentation: the file has the words in tiers, the commonest first."""
+    data = gzip.decompress(files("eyelid.text.data").joinpath("lexicon.gz").read_bytes()).decode("ascii")
+    tiers = zip(reversed(data.split("\n")), reversed(_COSTS), strict=True)
+    return {word: cost for tier, cost in tiers for word in tier.split()}
 
 
-@cache
-def lexicon() -> frozenset[str]:
+def lexicon() -> Set[str]:
     """All words, in lower case: about 58,000, most common English among them."""
-    return frozenset().union(*_tiers())
+    return _costs().keys()
 
 
 @cache
 def common() -> frozenset[str]:
     """The words of everyday texts, about 11,000."""
-    return _tiers()[0] | _tiers()[1]
-
-
-@cache
-def _costs() -> dict[str, float]:
-    return {word: cost for tier, cost in zip(reversed(_tiers()), (14.0, 12.0, 9.0, 7.0), strict=True) for word in tier}
+    return frozenset(word for word, cost in _costs().items() if cost <= _COSTS[1])
 
 
 def known_share(text: str, *, shortest: int = 1) -> float:
