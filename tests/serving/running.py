@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 from fastapi.testclient import TestClient
 
-from eyelid import Guard, Policy
-from eyelid.protocols import Detector
+from eyelid import Failure, Guard, Policy
+from eyelid.protocols import Assessment, Detector, ScoreRequest
 from eyelid.serving import Listen, Probe, Settings, create_app
 from eyelid.serving._server import _bound, _config, _Server, _url
 from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
@@ -20,6 +20,21 @@ from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
 #: What the fake detector finds; "poison" can be rewritten, "venom" cannot.
 HARM = {"poison": 0.9, "venom": 0.95}
 PROBE = Probe(bad="venom", good="tea")
+
+
+class Slow(FakeDetector):
+    """Waits until it is told to go on; not with the probe, which is looked at before anybody may ask."""
+
+    def __init__(self) -> None:
+        super().__init__(HARM)
+        self.go = threading.Event()
+        self.begun = threading.Event()
+
+    def score(self, batch: Sequence[ScoreRequest], /) -> list[Assessment | Failure]:
+        if not any(request.text.endswith(")") for request in batch):
+            self.begun.set()
+            self.go.wait(10)
+        return super().score(batch)
 
 
 def guard_of(*detectors: Detector, policy: Policy | None = None) -> Guard:

@@ -92,7 +92,7 @@ def test_a_batch_is_one_call_in_order() -> None:
         answer = asking.post("/v1/check/batch", json={"items": [{"response": text} for text in texts]})
     results = answer.json()["results"]
     assert [r["text"] if r["action"] == "allow" else "" for r in results] == [t * ("venom" not in t) for t in texts]
-    assert detector.log.sizes[0] == 40
+    assert detector.log.sizes.count(40) == 1
 
 
 def test_an_item_that_is_none_fails_alone_and_is_never_a_pass() -> None:

@@ -55,11 +55,11 @@ def test_what_broke_is_noticed_and_so_is_what_works_again() -> None:
             return super().score(batch)
 
     detector = Switched(HARM)
-    with client(guard_of(detector), probe_seconds=0.05) as asking:
+    with client(guard_of(detector), probe_seconds=0.3) as asking:
         statuses = []
         for broken in (False, True, False):
             detector.broken = broken
-            threading.Event().wait(0.06)
+            threading.Event().wait(0.35)
             statuses.append(asking.get("/readyz").status_code)
     assert statuses == [200, 503, 200]
 
@@ -74,12 +74,11 @@ def test_one_look_serves_all_who_ask() -> None:
 
 def test_a_cache_cannot_answer_for_the_model() -> None:
     detector = FakeDetector(HARM)
-    with client(guard_of(detector), probe_seconds=0.01) as asking:
-        for _ in range(3):
-            asking.get("/readyz")
-            threading.Event().wait(0.02)
-    texts = {request.text for batch in detector.log.batches for request in batch}
-    assert texts == {f"{word} ({number})" for word in ("venom", "tea") for number in (1, 2, 3)}
+    with client(guard_of(detector), probe_seconds=0.3) as asking:
+        asking.get("/readyz")
+        threading.Event().wait(0.4)
+        asking.get("/readyz")
+    assert len({request.text for batch in detector.log.batches for request in batch}) >= 4
 
 
 def test_a_model_that_hangs_is_not_ready_in_time() -> None:

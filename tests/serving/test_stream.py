@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.serving.running import HARM, client, events_of, guard_of, passed_on, server
+from tests.serving.running import HARM, Slow, client, events_of, guard_of, passed_on, server
 
 from eyelid import Policy
 from eyelid.protocols import ScoreRequest
@@ -171,18 +170,6 @@ def test_a_client_that_goes_away_ends_it(wired: tuple[Wire, FakeDetector]) -> No
     wire.close()
     time.sleep(0.2)
     assert len(detector.log.batches) <= seen + 3
-
-
-class Slow(FakeDetector):
-    """Waits until it is told to go on."""
-
-    def __init__(self) -> None:
-        super().__init__(HARM)
-        self.go = threading.Event()
-
-    def score(self, batch: Any, /) -> Any:
-        self.go.wait(10)
-        return super().score(batch)
 
 
 def test_silence_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:

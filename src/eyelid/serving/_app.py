@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,6 +16,7 @@ from eyelid.serving._answers import answer
 from eyelid.serving._check import check_routes
 from eyelid.serving._gate import Gate
 from eyelid.serving._health import Readiness
+from eyelid.serving._interpreter import answering_quickly
 from eyelid.serving._metrics import CONTENT_TYPE, Metrics
 from eyelid.serving._moderations import moderation_routes
 from eyelid.serving._problem import Problem
@@ -47,14 +48,16 @@ def create_app(guard: Guard | Callable[[], Guard], settings: Settings | None = N
     if isinstance(guard, Guard):
         service.guard = guard  # at once: an application that is mounted in another one is never told that it starts
 
+    readiness = Readiness(service)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if isinstance(guard, Guard):
-            yield
-            return
-        with await asyncio.to_thread(guard) as made:
-            service.guard = made
-            yield
+        with ExitStack() as owned:
+            if not isinstance(guard, Guard):
+                service.guard = owned.enter_context(await asyncio.to_thread(guard))
+            await readiness.problem()  # whatever loads with the first look is loaded
+            with answering_quickly():
+                yield
 
     app = FastAPI(
         title="eyelid",
@@ -67,15 +70,14 @@ def create_app(guard: Guard | Callable[[], Guard], settings: Settings | None = N
     )
     for routes in (check_routes, stream_routes, moderation_routes, score_routes):
         app.include_router(routes(service))
-    _watching(app, service)
+    _watching(app, service, readiness)
     app.add_exception_handler(HTTPException, _not_found)
     app.add_middleware(Gate, settings=settings, admission=admission, metrics=service.metrics)
     return app
 
 
-def _watching(app: FastAPI, service: Service) -> None:
+def _watching(app: FastAPI, service: Service, readiness: Readiness) -> None:
     """Endpoints for whoever watches the server."""
-    readiness = Readiness(service)
 
     @app.get("/healthz")
     async def healthz() -> Response:

@@ -64,7 +64,7 @@ class Settings:
     max_body: int = 16 * _MIB
     max_requests: int = 256
     max_bytes: int = 64 * _MIB
-    max_wait: float = 0.25
+    max_wait: float = 0.2
     caller_share: float = 0.5
     max_items: int = 256
     max_images: int = 16
