@@ -73,12 +73,19 @@ class WindowTokenizer:
             prompts: the request before each, or "".
             requests: whether each text is itself a request.
         """
-        encoded = self._tokenizer.encode_batch([_encodable(t) for t in texts], add_special_tokens=False)
-        contexts = self._tokenizer.encode_batch([_encodable(p) for p in prompts], add_special_tokens=False)
+        contexts = {"": [], **self._contexts([prompt for prompt in dict.fromkeys(prompts) if prompt])}
         return [
-            self._cut(encoding, self._context(context.ids), request, text)
-            for encoding, context, request, text in zip(encoded, contexts, requests, texts, strict=True)
+            self._cut(encoding, contexts[prompt], request, text)
+            for encoding, prompt, request, text in zip(self._encode(texts), prompts, requests, texts, strict=True)
         ]
+
+    def _encode(self, texts: list[str]) -> list[Encoding]:
+        # Of the tokenizer's calls only this one lets other threads run.
+        return self._tokenizer.encode_batch([_encodable(text) for text in texts], add_special_tokens=False)
+
+    def _contexts(self, prompts: list[str]) -> dict[str, list[int]]:
+        encoded = self._encode(prompts) if prompts else []
+        return {prompt: self._context(encoding.ids) for prompt, encoding in zip(prompts, encoded, strict=True)}
 
     def _special(self, name: str) -> int:
         number = self._tokenizer.token_to_id(name)
@@ -92,32 +99,33 @@ class WindowTokenizer:
             ids = ids[: kept * 5 // 8] + ids[-(kept - kept * 5 // 8) :]
         return [*ids, self._sep] if ids else []
 
-    def _unknown(self, ids: list[int], offsets: list[tuple[int, int]], text: str) -> int:
-        if self._unk not in ids:
-            return 0
-        return sum(sum(map(str.isalpha, text[a:b])) for i, (a, b) in zip(ids, offsets, strict=True) if i == self._unk)
-
     def _cut(self, encoding: Encoding, context: list[int], request: bool, text: str) -> list[Window]:
-        ids, offsets = encoding.ids, encoding.offsets
+        ids = encoding.ids
         room = self.shape.size - 2 - len(context)
         cuts = token_windows(len(ids), size=room, overlap=min(self.shape.overlap, room // 2)) or [(0, 0)]
         segment = 0 if request else 1
-        windows = []
-        for first, last in cuts:
-            # The first and last look also own what the tokenizer dropped before and after.
-            start = 0 if first == 0 else offsets[first][0]
-            end = len(text) if last >= len(ids) else offsets[last][0]
-            body = ids[first:last]
-            windows.append(
-                Window(
-                    ids=[self._cls, *context, *body, self._sep],
-                    types=[0] * (1 + len(context)) + [segment] * (len(body) + 1),
-                    start=start,
-                    end=end,
-                    unknown=self._unknown(body, offsets[first:last], text),
-                )
+        return [
+            Window(
+                ids=[self._cls, *context, *ids[first:last], self._sep],
+                types=[0] * (1 + len(context)) + [segment] * (last - first + 1),
+                # The first and last look also own what the tokenizer dropped before and after.
+                start=0 if first == 0 else _characters(encoding, first)[0],
+                end=len(text) if last >= len(ids) else _characters(encoding, last)[0],
+                unknown=_letters(encoding, text, [at for at in range(first, last) if ids[at] == self._unk]),
             )
-        return windows
+            for first, last in cuts
+        ]
+
+
+def _letters(encoding: Encoding, text: str, tokens: list[int]) -> int:
+    return sum(sum(map(str.isalpha, text[slice(*_characters(encoding, at))])) for at in tokens)
+
+
+def _characters(encoding: Encoding, token: int) -> tuple[int, int]:
+    # One at a time: the list of all of a long text would hold the interpreter for long.
+    found = encoding.token_to_chars(token)
+    assert found is not None
+    return found
 
 
 def _encodable(text: str) -> str:
