@@ -26,11 +26,13 @@ class Context:
         images: looked at together with the message, as `Guard.check` does.
         continued: whether text of the message was passed on before it, so that nothing need take the place of what is
             left out of it.
+        missing: parts of what it answers that nobody can look at; more than 0 makes a failed look.
     """
 
     prompt: str = field(default="", repr=False)
     images: tuple[Image, ...] = ()
     continued: bool = False
+    missing: int = 0
 
     @classmethod
     def of(cls, messages: Sequence[BaseMessage]) -> Context:
@@ -39,7 +41,7 @@ class Context:
         Its images are not looked at with the answer: they are a part of the request, and `Surface.INPUT` is where
         requests are looked at. An answer to a harmful image is judged by what it says.
         """
-        asked = next((message for message in reversed(messages) if _is_human(message)), None)
+        asked = next((message for message in reversed(messages) if is_human(message)), None)
         return cls(parts(asked).text if asked is not None else "")
 
 
@@ -81,11 +83,16 @@ class Case(Generic[M]):
     context: Context
     surface: Surface
     policy: Policy
+    #: (surface, (part, which of them), exchange) of everything that is looked at.
+    looks: tuple[tuple[Surface, tuple[str, str], Exchange], ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "looks", tuple(self._looks()))
 
     @property
     def exchanges(self) -> list[Exchange]:
         """Everything that is looked at: the whole, the leaves of JSON, what stands aside, each tool call."""
-        return [exchange for _, _, exchange in self._looks()]
+        return [exchange for _, _, exchange in self.looks]
 
     def mended(self, outcomes: Sequence[Outcome]) -> Exchange | None:
         """Structured output with its flagged strings replaced, to be looked at again; None where that is no way out."""
@@ -105,7 +112,7 @@ class Case(Generic[M]):
             mended: see there.
             again: its outcome.
         """
-        every = [(surface, outcome) for (surface, _, _), outcome in zip(self._looks(), outcomes, strict=True)]
+        every = [(surface, outcome) for (surface, _, _), outcome in zip(self.looks, outcomes, strict=True)]
         ruling = verdict(every)
         if all(outcome.allowed for outcome in outcomes):
             return Ruling(stamped(self.message, ruling), True, ruling, tuple(outcomes))
@@ -131,16 +138,16 @@ class Case(Generic[M]):
 
     @property
     def _whole(self) -> Exchange:
-        return self._exchange(self.parts.text, (*self.images, *self.context.images), self.missing)
+        missing = self.missing + self.context.missing
+        return self._exchange(self.parts.text, (*self.images, *self.context.images), missing)
 
     def _exchange(self, text: str, images: tuple[Image, ...] = (), uninspectable: int = 0) -> Exchange:
         asked = (text, "") if self.surface is Surface.INPUT else (self.context.prompt, text)
         return Exchange(*asked, images=images, surface=self.surface, uninspectable=uninspectable)
 
     def _looks(self) -> Iterator[tuple[Surface, tuple[str, str], Exchange]]:
-        """(surface, (part, which of them), exchange), always in the same order."""
         parts, here = self.parts, self.surface
-        if parts.text or self.images or self.context.images or self.missing:
+        if parts.text or self.images or self.context.images or self.missing or self.context.missing:
             yield here, ("text", ""), self._whole
         if self._structured:
             for leaf in leaves(parts.text):
@@ -154,7 +161,7 @@ class Case(Generic[M]):
 
     def _found(self, outcomes: Sequence[Outcome]) -> Mapping[str, list[tuple[str, Outcome]]]:
         found: dict[str, list[tuple[str, Outcome]]] = {"text": [], "leaf": [], "aside": [], "call": []}
-        for (_, (part, which), _), outcome in zip(self._looks(), outcomes, strict=True):
+        for (_, (part, which), _), outcome in zip(self.looks, outcomes, strict=True):
             found[part].append((which, outcome))
         return found
 
@@ -194,5 +201,6 @@ def _category(outcome: Outcome) -> str:
     return outcome.verdict.category or "failed"
 
 
-def _is_human(message: BaseMessage) -> bool:
+def is_human(message: BaseMessage) -> bool:
+    """Whether it is the user's."""
     return isinstance(message, HumanMessage) or (isinstance(message, ChatMessage) and message.role in ("user", "human"))

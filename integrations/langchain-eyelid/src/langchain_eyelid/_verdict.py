@@ -37,6 +37,11 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     )
 
 
+def failed(surface: Surface, code: str) -> dict[str, Any]:
+    """The verdict where the look itself went wrong before there was an outcome."""
+    return _plain(surface, Action.BLOCK, Status.FAILED, reason="it could not be looked at", failures=[f"look: {code}"])
+
+
 def worse(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two verdicts as one: the worse of them, with the failures of both."""
     worst = max(one, other, key=_plain_weight)
