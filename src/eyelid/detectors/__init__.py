@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 from eyelid.detectors._bands import TOP, Band, Fit, fit_band
 from eyelid.detectors._cached import CachedDetector
 from eyelid.detectors._cascade import CascadeDetector, CascadeStats
-from eyelid.detectors._remote import RemoteDetector
-from eyelid.detectors._remote_eyelid import EyelidScores
-from eyelid.detectors._remote_moderations import Moderations
-from eyelid.detectors._remote_vllm import Classify, Pooling
 from eyelid.detectors._verdict_store import CacheStats
 
 if TYPE_CHECKING:
     from eyelid.detectors._causal import CausalDetector
     from eyelid.detectors._embedded import EmbeddedDetector
+    from eyelid.detectors._encoder import EncoderDetector
     from eyelid.detectors._looks import COLUMNS
+    from eyelid.detectors._remote import RemoteDetector
+    from eyelid.detectors._remote_eyelid import EyelidScores
+    from eyelid.detectors._remote_moderations import Moderations
+    from eyelid.detectors._remote_vllm import Classify, Pooling
     from eyelid.detectors._sights import Looks
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "CausalDetector",
     "Classify",
     "EmbeddedDetector",
+    "EncoderDetector",
     "EyelidScores",
     "Fit",
     "Looks",
@@ -38,11 +40,23 @@ __all__ = [
     "fit_band",
 ]
 
-#: What needs torch is loaded when it is first named: a program that asks a server can do without.
-_WITH_MODELS = {"COLUMNS": "_looks", "CausalDetector": "_causal", "EmbeddedDetector": "_embedded", "Looks": "_sights"}
+#: Loaded when they are first named: a program that asks a server can do without torch, and one that asks none without
+#: what speaks to servers.
+_LATER = {
+    "COLUMNS": "_looks",
+    "CausalDetector": "_causal",
+    "Classify": "_remote_vllm",
+    "EmbeddedDetector": "_embedded",
+    "EncoderDetector": "_encoder",
+    "EyelidScores": "_remote_eyelid",
+    "Looks": "_sights",
+    "Moderations": "_remote_moderations",
+    "Pooling": "_remote_vllm",
+    "RemoteDetector": "_remote",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _WITH_MODELS:
+    if name not in _LATER:
         raise AttributeError(f"module 'eyelid.detectors' has no attribute {name!r}")
-    return getattr(import_module(f"eyelid.detectors.{_WITH_MODELS[name]}"), name)
+    return getattr(import_module(f"eyelid.detectors.{_LATER[name]}"), name)

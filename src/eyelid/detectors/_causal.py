@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eyelid.detectors._places import identity
+from eyelid.detectors._unknown import covered
 from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for, failure_of
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.models import CausalLook, Template, causal_looks, open_causal
@@ -23,9 +24,6 @@ from eyelid.types import Failure, Scores, Span, Surface
 
 Found = Assessment | Failure
 
-#: More than this share of the letters in words the tokenizer does not know: the text was not read.
-_MOST_UNKNOWN = 0.3
-_FEWEST_LETTERS = 20
 _SPANS = 3
 #: Bytes of a token that waits.
 _BYTES = 4
@@ -131,7 +129,8 @@ class CausalDetector:
         ]
         spans.sort(key=lambda span: -span.score)
         scores = Scores({self._category: max(found)})
-        return Assessment(scores, tuple(spans[:_SPANS]), covered=_read(request.text, looks), looks=len(looks))
+        read = covered(request.text, sum(look.unknown for look in looks))
+        return Assessment(scores, tuple(spans[:_SPANS]), covered=read, looks=len(looks))
 
 
 def _columns(head: str | Sequence[str], harmful: Sequence[int] | Sequence[str] | None, outputs: int) -> list[int]:
@@ -151,11 +150,3 @@ def _probability(logits: Sequence[float], harmful: Sequence[int]) -> float:
         return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, logits[0]))))
     odds = [math.exp(logit - max(logits)) for logit in logits]
     return min(1.0, sum(odds[at] for at in harmful) / sum(odds))
-
-
-def _read(text: str, looks: Sequence[CausalLook]) -> int:
-    """Characters that were read: fewer than all where much of the text is in words the model does not know."""
-    letters, unknown = sum(map(str.isalpha, text)), sum(look.unknown for look in looks)
-    if unknown < _FEWEST_LETTERS or unknown <= _MOST_UNKNOWN * letters:
-        return len(text)
-    return int(len(text) * max(0.0, 1.0 - unknown / letters))

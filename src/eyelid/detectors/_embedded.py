@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from eyelid.detectors._looks import Calibration
 from eyelid.detectors._places import Devices
 from eyelid.detectors._sights import Looker, Looks, unless_failed
+from eyelid.detectors._unknown import covered
 from eyelid.engine import after, failure_of
 from eyelid.errors import EngineError
 from eyelid.models import HAZARDS, Recollection, Window
@@ -34,9 +35,6 @@ _QUESTIONS: dict[Surface, dict[Category, tuple[str, ...]]] = {
     Surface.TOOL_RESULT: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
     Surface.RETRIEVED: {Category.HARM: ("response", "hate"), Category.INJECTION: ("injection",)},
 }
-#: More than this share of the letters in words the tokenizer does not know: the text was not read.
-_MOST_UNKNOWN = 0.3
-_FEWEST_LETTERS = 20
 _SPANS = 3
 #: Below this probability of harm, which harm it would be is not said.
 _SPEAKS = 0.3
@@ -151,13 +149,9 @@ class EmbeddedDetector:
                 return failure_of(recollection, self.name)
             harm, shares = scores[Category.HARM], recollection.hazards.tolist()
             scores = scores | {hazard: harm * min(1.0, share) for hazard, share in zip(HAZARDS, shares, strict=True)}
-        return Assessment(Scores(scores), judged.spans, covered=_read(looks), looks=len(looks.windows))
-
-
-def _read(looks: Looks) -> int:
-    """Characters that were read: fewer than all where much of the text is in words the model does not know."""
-    text = looks.request.text
-    letters, unknown = sum(map(str.isalpha, text)), sum(window.unknown for window in looks.windows)
-    if unknown < _FEWEST_LETTERS or unknown <= _MOST_UNKNOWN * letters:
-        return len(text)
-    return int(len(text) * max(0.0, 1.0 - unknown / letters))
+        return Assessment(
+            Scores(scores),
+            judged.spans,
+            covered=covered(looks.request.text, sum(window.unknown for window in looks.windows)),
+            looks=len(looks.windows),
+        )

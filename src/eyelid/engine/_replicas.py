@@ -26,6 +26,11 @@ class Replicas:
             raise ConfigurationError("a model needs at least one device")
         self._places = tuple(places)
 
+    @property
+    def runner(self) -> Runner:
+        """The first of them; all are alike."""
+        return self._places[0][1]
+
     def submit_all(self, work: Sequence[tuple[Any, int, Hashable | None]]) -> list[Future[Any]]:
         """Queue work, each piece on the replica with the shortest queue.
 

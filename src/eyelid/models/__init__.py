@@ -7,6 +7,10 @@ from eyelid.models._causal_open import open_causal
 from eyelid.models._causal_plain import PlainCausalRunner
 from eyelid.models._causal_runner import CausalRunner, Prefill
 from eyelid.models._causal_template import Template
+from eyelid.models._classifier import PackedClassifier
+from eyelid.models._classifier_open import labels_of, open_classifier
+from eyelid.models._classifier_plain import PlainClassifier
+from eyelid.models._encoder_looks import EncoderLook, EncoderTexts
 from eyelid.models._frozen import FrozenEncoder, fastest_dtype
 from eyelid.models._generate import GenerateRequest, Generator
 from eyelid.models._heads import Heads, pool
@@ -31,14 +35,18 @@ __all__ = [
     "CausalLook",
     "CausalRunner",
     "Encoder",
+    "EncoderLook",
+    "EncoderTexts",
     "FrozenEncoder",
     "GenerateRequest",
     "Generator",
     "Heads",
     "LinearModel",
     "Packed",
+    "PackedClassifier",
     "PackedLlama",
     "PlainCausalRunner",
+    "PlainClassifier",
     "Prefill",
     "RecallModel",
     "Recollection",
@@ -56,7 +64,9 @@ __all__ = [
     "features",
     "find_backbone",
     "find_weights",
+    "labels_of",
     "open_causal",
+    "open_classifier",
     "pool",
     "project",
     "sha256",

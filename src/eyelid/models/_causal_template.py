@@ -61,7 +61,7 @@ class Template:
 
     def encode(self, text: str, prompt: str = "") -> Encoded:
         """Fill the template."""
-        given = {"response": _encodable(text), "prompt": _encodable(prompt)}
+        given = {"response": encodable(text), "prompt": encodable(prompt)}
         ids: list[int] = []
         keep, starts, unknown = 0, [0][:0], 0
         run, begins = "", -1
@@ -86,7 +86,7 @@ class Template:
 
     def cut(self, prompt: str, tokens: int) -> str:
         """A prompt without its middle, of so many tokens; five eighths of them from its beginning."""
-        offsets = self._tokenizer.encode(_encodable(prompt), add_special_tokens=False).offsets
+        offsets = self._tokenizer.encode(encodable(prompt), add_special_tokens=False).offsets
         if len(offsets) <= tokens:
             return prompt
         first = tokens * 5 // 8
@@ -158,6 +158,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """The text with lone surrogates as question marks, of the same length."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
