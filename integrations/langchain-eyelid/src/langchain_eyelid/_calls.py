@@ -11,13 +11,15 @@ from typing import Any
 from eyelid.text import map_json_strings
 from langchain_core.messages import AIMessage, BaseMessage
 
-from langchain_eyelid._content import Kind, kind_of
+from langchain_eyelid._content import Kind, Readable, kind_of
 
 #: Leaves that are looked at one by one; the leaves of a call that has more are looked at in so many groups.
 MAX_LEAVES = 64
 
 _TOOL_NAME = re.compile(r"[\w.:/-]{0,64}")
 _ARGUMENTS = ("args", "input", "arguments", "partial_json")
+_WRAPPERS = ("function", "toolUse", "value")
+_READ = frozenset({*_ARGUMENTS, "name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ def calls_in(message: BaseMessage) -> tuple[Call, ...]:
 
 def key_of(call: Mapping[str, Any]) -> str:
     """What names a call: its id as LangChain knows it, or its arguments."""
-    call = _unwrapped(call)
-    name = call.get("call_id") or call.get("toolUseId") or call.get("id")
+    names = (_name_of(each) for each in (call, *_wrapped(call).values()))
+    name = next(filter(None, names), None)
     return str(name) if name else f"args:{''.join(_forms(call))}"
 
 
@@ -73,29 +75,41 @@ def _raw_calls(message: BaseMessage) -> Iterator[Mapping[str, Any]]:
         yield from (call for call in getattr(message, "tool_call_chunks", ()) if key_of(call) not in invalid)
     content: Sequence[Any] = message.content if isinstance(message.content, list) else ()
     yield from (block for block in content if kind_of(block) is Kind.CALL)
-    for call in message.additional_kwargs.get("tool_calls") or ():
-        yield call if isinstance(call, Mapping) else {"args": call}
-    if call := message.additional_kwargs.get("function_call"):
-        yield call if isinstance(call, Mapping) else {"args": call}
+    yield from raw_calls(message)
 
 
-def _unwrapped(call: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The mapping that has the arguments: OpenAI, Bedrock and LangChain's `non_standard` put it one level down."""
-    for name in ("function", "toolUse", "value"):
-        if isinstance(call.get(name), Mapping):
-            return {**call, **call[name]}
-    return call
+def raw_calls(message: BaseMessage) -> list[Mapping[str, Any]]:
+    """The calls as OpenAI's older interfaces keep them beside a message; none where they are not in that form."""
+    kept = message.additional_kwargs.get("tool_calls") or []
+    kept = [*(kept if isinstance(kept, list) else [kept]), message.additional_kwargs.get("function_call") or {}]
+    return [call for call in kept if call] if all(isinstance(call, Mapping) for call in kept) else []
+
+
+def beside_arguments(call: Mapping[str, Any]) -> Readable:
+    """What a call holds beside its name and its arguments."""
+    rest = Readable()
+    rest.read({key: value for key, value in call.items() if key not in _READ and key not in _wrapped(call)})
+    return rest
+
+
+def _wrapped(call: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What is one level down: OpenAI, Bedrock and LangChain's `non_standard` put the arguments there."""
+    return {name: call[name] for name in _WRAPPERS if isinstance(call.get(name), Mapping)}
+
+
+def _name_of(call: Mapping[str, Any]) -> Any:
+    return call.get("call_id") or call.get("toolUseId") or call.get("id")
 
 
 def _forms(call: Mapping[str, Any]) -> list[str]:
-    """The arguments as text, in each form that the call has them in."""
-    call = _unwrapped(call)
+    """The arguments as text, in each form that the call has them in, and whatever else it says."""
     given = [call[name] for name in _ARGUMENTS if call.get(name)]
-    forms = {value if isinstance(value, str) else _dumped(value): None for value in given}
-    name = call.get("name")
-    if isinstance(name, str) and not _TOOL_NAME.fullmatch(name):
-        forms[name] = None  # no developer gives a tool such a name
-    return list(forms)
+    forms = [value if isinstance(value, str) else _dumped(value) for value in given]
+    name = str(call.get("name") or "")
+    if not _TOOL_NAME.fullmatch(name):
+        forms.append(name)  # no developer gives a tool such a name
+    forms += [said for said in beside_arguments(call).strings if said.strip()]
+    return [*forms, *(form for inner in _wrapped(call).values() for form in _forms(inner))]
 
 
 def _dumped(value: Any) -> str:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from langchain_eyelid._images import Found, read_image
+from langchain_eyelid._images import Found, beside_image, read_image
 
 #: How deep a value is followed; what lies deeper is uninspectable.
 MAX_DEPTH = 32
@@ -52,7 +52,7 @@ def kind_of(block: Any) -> Kind:
     name = block.get("type")
     if (name == "text" or (name is None and "text" in block)) and isinstance(block.get("text"), (str, type(None))):
         return Kind.TEXT
-    name = str(name or next(iter(block), ""))
+    name = str(name if name is not None else next(iter(block), ""))
     if name == "non_standard" and isinstance(block.get("value"), Mapping):
         inner = kind_of(block["value"])
         return Kind.ASIDE if inner is Kind.TEXT else inner
@@ -99,18 +99,18 @@ class Readable:
             self.uninspectable += 1
 
     def _read_mapping(self, value: Mapping[Any, Any], foreign: bool, depth: int) -> None:
-        if not foreign and value.get("type") == "redacted_thinking" and not _spoken(value):
+        if not foreign and value.get("type") == "redacted_thinking" and not spoken(value):
             return  # encrypted for the provider; nobody else is shown it
         image = read_image(value)
         if image is not None:
             self.images.append(image)
-            value = {key: said for key, said in value.items() if key in _BESIDE_IMAGES}
+            value = beside_image(value)
         elif not foreign and _elsewhere(value):
             self.uninspectable += 1
         for key, said in value.items():
             if foreign and isinstance(key, str):
                 self.strings.append(key)
-            if not foreign and _opaque(str(key)) and not _spoken(said):
+            if not foreign and _opaque(str(key)) and not spoken(said):
                 continue
             if not foreign and key in _BINARY and said and value.get("type") != "text":
                 self.uninspectable += 1
@@ -119,8 +119,6 @@ class Readable:
 
 
 _WORDLESS = (bool, int, float, Decimal, UUID, date, time, timedelta)
-#: Keys of an image block that may hold words.
-_BESIDE_IMAGES = ("revised_prompt", "extras", "alt", "alt_text", "title", "caption", "text", "description", "context")
 _BINARY = frozenset({"base64", "data", "bytes", "blob", "file_data"})
 #: Below these the keys are the model's or a tool's own.
 _FOREIGN = frozenset({"args", "input", "arguments", "parsed", "json"})
@@ -137,12 +135,12 @@ def _opaque(key: str) -> bool:
     return key in _OPAQUE or "signature" in key or "encrypted" in key or key.startswith("__")
 
 
-def _spoken(value: Any) -> bool:
+def spoken(value: Any) -> bool:
     """Whether a value under such a key is words nevertheless."""
     if isinstance(value, Mapping):
-        return any(map(_spoken, value.values()))
+        return any(map(spoken, value.values()))
     if isinstance(value, (list, tuple)):
-        return any(map(_spoken, value))
+        return any(map(spoken, value))
     return isinstance(value, str) and _WORDS.search(value) is not None
 
 

@@ -38,6 +38,7 @@ class Uninspectable:
 Found: TypeAlias = Image | Reference | Uninspectable
 
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
+_WRAPPERS = ("image", "inline_data", "inlineData")  # Bedrock's and Google's
 _ENCODED = ("base64", "data", "bytes", "blob", "result", "file_data")
 _ADDRESSES = ("url", "image_url", "file_uri", "fileUri", "uri", "file_url")
 _IDS = ("file_id", "fileId")
@@ -46,14 +47,31 @@ _MIME_TYPES = ("mime_type", "mimeType", "media_type")
 
 def read_image(block: Mapping[str, Any]) -> Found | None:
     """The image in a content block of any provider; None where the block is no image."""
-    for name in ("image", "inline_data", "inlineData"):  # Bedrock, Google
+    for name in _WRAPPERS:
         if isinstance(block.get(name), Mapping):
             return _carried({**block, **block[name]})
-    if block.get("type") == "image_generation_call":
+    kind = block.get("type")
+    if kind == "image_generation_call":
         return _encoded(block["result"]) if block.get("result") else None
-    if block.get("type") in _IMAGE_TYPES or any(str(block.get(key, "")).startswith("image/") for key in _MIME_TYPES):
+    if (isinstance(kind, str) and kind in _IMAGE_TYPES) or any(
+        str(block.get(key, "")).startswith("image/") for key in _MIME_TYPES
+    ):
         return _carried(block)
     return None
+
+
+def beside_image(block: Mapping[Any, Any]) -> dict[Any, Any]:
+    """What an image's block holds beside the image."""
+    carriers = (*_ENCODED, *_ADDRESSES, *_IDS, "s3Location")
+    return {
+        key: beside_image(value) if key in (*_WRAPPERS, "source") and isinstance(value, Mapping) else value
+        for key, value in block.items()
+        if key not in carriers and not (key in _MIME_TYPES and _is_mime_type(value))
+    }
+
+
+def _is_mime_type(value: Any) -> bool:
+    return isinstance(value, str) and not any(map(str.isspace, value))
 
 
 def load(found: Iterable[Found], loader: ImageLoader | None) -> tuple[tuple[Image, ...], int]:

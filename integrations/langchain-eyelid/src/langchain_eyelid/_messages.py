@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from eyelid import Surface
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 
-from langchain_eyelid._calls import Call, calls_in, key_of
-from langchain_eyelid._content import Kind, Readable, kind_of
+from langchain_eyelid._calls import Call, beside_arguments, calls_in, key_of, raw_calls
+from langchain_eyelid._content import Kind, Readable, kind_of, spoken
 from langchain_eyelid._images import Found
 from langchain_eyelid._metadata import with_verdict, without_content
 
@@ -144,12 +144,18 @@ def _content(message: BaseMessage) -> Iterable[Any]:
 
 
 def _text_of(block: str | Mapping[str, Any]) -> str:
-    return block if isinstance(block, str) else block["text"] or ""
+    return block if isinstance(block, str) else block.get("text") or ""
 
 
 def _read_fields(message: BaseMessage, rest: Readable) -> None:
     """What a message holds beside its content."""
-    rest.read({key: value for key, value in message.additional_kwargs.items() if key not in _RAW_CALLS})
+    raw = raw_calls(message)
+    for call in (*(block for block in _content(message) if kind_of(block) is Kind.CALL), *raw):
+        beside = beside_arguments(call)  # its words are looked at with the call
+        rest.images += beside.images
+        rest.uninspectable += beside.uninspectable
+    read = _RAW_CALLS if raw else ()
+    rest.read({key: value for key, value in message.additional_kwargs.items() if key not in read})
     if isinstance(message, AIMessage):
         for call in message.invalid_tool_calls:
             rest.read([call.get("name"), call.get("args"), call.get("error")])
@@ -168,11 +174,19 @@ def _put_back(content: list[Any], text: str, calls: Collection[str], images: boo
         if kind is Kind.TEXT and missing:
             output.append(text if isinstance(block, str) else _text_block(block, text))
             missing = False
-        elif (kind is Kind.CALL and key_of(block) in calls) or (images and kind in (Kind.IMAGE, Kind.UNKNOWN)):
+        elif (kind is Kind.CALL and key_of(block) in calls) or (images and _is_wordless(kind, block)):
             output.append(block)
     return [{"type": "text", "text": text}, *output] if missing else output
 
 
+def _is_wordless(kind: Kind, block: Any) -> bool:
+    """Whether a block is an image or the like, without a word in it."""
+    rest = Readable()
+    rest.read(block)
+    return kind in (Kind.IMAGE, Kind.UNKNOWN) and not any(map(str.strip, rest.strings))
+
+
 def _text_block(block: Mapping[str, Any], text: str) -> dict[str, Any]:
     """The block with another text, without citations and whatever else belonged to the old one."""
-    return {**{key: block[key] for key in ("type", "id", "index") if key in block}, "text": text}
+    kept = {key: block[key] for key in ("type", "id", "index") if key in block and not spoken(block[key])}
+    return {**kept, "text": text}

@@ -118,6 +118,33 @@ def test_artifacts_of_unknown_make_are_uninspectable(artifact: Any) -> None:
     assert found.uninspectable == (0 if isinstance(artifact, list) else 1)
 
 
+def test_what_is_odd_about_a_call_is_looked_at_with_it() -> None:
+    odd = [
+        AIMessage([{"type": "tool_use", "id": "1", "input": {}, "note": f"so {MARKER}"}]),
+        AIMessage([{"type": "tool_use", "id": "1", "input": {"a": 1}, "function": {"arguments": MARKER}}]),
+        AIMessage("", additional_kwargs={"tool_calls": [{"id": "1", "function": {}, "extra": [f"so {MARKER}"]}]}),
+        AIMessage("", additional_kwargs={"tool_calls": {"arguments": MARKER}}),
+    ]
+    for message in odd:
+        assert any(MARKER in text for call in calls_in(message) for text in call.texts)
+    assert MARKER in parts(AIMessage("", additional_kwargs={"tool_calls": [MARKER]})).asides
+    assert MARKER in parts(AIMessage("", additional_kwargs={"function_call": MARKER})).asides
+
+
+def test_blocks_of_no_known_shape_are_taken_as_they_are() -> None:
+    for block in ({"type": []}, {"type": "text"}, {"type": "text", "text": None}, {"type": "text", "text": 7}, {}):
+        found = parts(AIMessage([block]))
+        assert found.text == ""
+        assert found.uninspectable == (1 if block.get("text") == 7 or block == {"type": []} else 0)
+
+
+def test_an_image_with_words_does_not_stay_beside_what_was_stopped() -> None:
+    image = {"type": "image", "base64": "AAAA"}
+    worded = {**image, "extras": {"alt": MARKER}}
+    changed = replace_text(AIMessage([image, worded]), "x", VERDICT, images=True)
+    assert changed.content == [{"type": "text", "text": "x"}, image]
+
+
 def test_a_value_that_contains_itself_ends() -> None:
     loop: list[Any] = []
     loop.append(loop)
