@@ -234,6 +234,8 @@ class Engine:
 
     def _wake(self) -> None:
         """Let workers look for work, as many as are free and as there is work for."""
+        if len(self._running) >= self.device.workers:
+            return
         for _ in range(min(self.device.workers - len(self._running), self._scheduler.items)):
             one = _Pass()
             self._running.add(one)

@@ -31,10 +31,16 @@ class Entry:
     waiters: list[Any] = field(default_factory=list)
     expires: float = math.inf
     taken: bool = False
+    due: float = field(init=False)
 
-    @property
-    def due(self) -> float:
-        return min(self.claim.deadline, self.arrived + (0.0 if self.claim.urgent else HEAD_START))
+    def __post_init__(self) -> None:
+        self.expires = self.claim.deadline
+        self.hurry(self.claim)
+
+    def hurry(self, claim: Claim) -> None:
+        """Be as urgent as this claim."""
+        self.claim = claim
+        self.due = min(claim.deadline, self.arrived + (0.0 if claim.urgent else HEAD_START))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,6 @@ class Scheduler:
         item = entry.item
         if not anyway and not self.room(item):
             raise OverloadedError(f"the queue is full: {self.items} items, {self.tokens} tokens, {self.size} bytes")
-        entry.expires = entry.claim.deadline
         self.items += 1
         self.tokens += item.tokens
         self.size += item.size
@@ -104,7 +109,7 @@ class Scheduler:
         entry.waiters.append(waiter)
         entry.expires = max(entry.expires, claim.deadline)
         if not entry.taken and ((claim.urgent and not entry.claim.urgent) or claim.deadline < entry.claim.deadline):
-            entry.claim = claim  # it moves forward; where it stood before it is passed over
+            entry.hurry(claim)  # it moves forward; where it stood before it is passed over
             self._line(entry).push(entry)
         return entry
 
