@@ -30,7 +30,7 @@ def as_message(answer: Any) -> BaseMessage:
 
 def passed(answer: Any, ruling: Ruling[BaseMessage], *, as_text: bool = False) -> Any:
     """What may be passed on, of the type that the answer was."""
-    return ruling.message.text if as_text or isinstance(answer, str) else ruling.message
+    return str(ruling.message.text) if as_text or isinstance(answer, str) else ruling.message
 
 
 def stream_answer(checker: Checker, chunks: Iterable[Any], context: Context, *, as_text: bool) -> Iterator[Any]:
@@ -87,7 +87,7 @@ class _Form:
             yield message
         elif message.text:
             self._wrote = True
-            yield message.text
+            yield str(message.text)
 
     def rest(self) -> Iterator[str]:
         """An empty text is one too."""
