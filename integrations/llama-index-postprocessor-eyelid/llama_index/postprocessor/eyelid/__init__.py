@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llama_index.postprocessor.eyelid._verdict import EyelidVerdictEvent
     from llama_index.postprocessor.eyelid.chat_engine import GuardedChatEngine
     from llama_index.postprocessor.eyelid.events import EyelidEventHandler
-    from llama_index.postprocessor.eyelid.nodes import EyelidNodePostprocessor
     from llama_index.postprocessor.eyelid.output_parser import EyelidOutputParser
+
+    from llama_index.postprocessor.eyelid._verdict import EyelidVerdictEvent
+    from llama_index.postprocessor.eyelid.nodes import EyelidNodePostprocessor
     from llama_index.postprocessor.eyelid.query_engine import GuardedQueryEngine
 
 __version__ = "0.1.0"

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from eyelid import Action, Exchange, Image, Outcome, Policy, Status, Strategy, Surface
-from eyelid.text import map_json_strings
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
+from eyelid import Action, Exchange, Image, Outcome, Policy, Status, Strategy, Surface
+from eyelid.text import map_json_strings
 from llama_index.postprocessor.eyelid._messages import MAX_LEAVES, Parts, parts, replaced
 from llama_index.postprocessor.eyelid._scaffold import Scaffold, scaffold
 from llama_index.postprocessor.eyelid._verdict import verdict
@@ -185,7 +185,7 @@ class Case:
         self, found: dict[_Part, list[tuple[str, Outcome]]], mended: Exchange | None, again: Outcome | None
     ) -> tuple[str | None, bool]:
         """The text that is passed on, None where nothing is; and whether what came with it may stay."""
-        own = [outcome for part in ("text", "leaf", "head", "answer") for _, outcome in found[part]]  # type: ignore[index]  # literals
+        own = [outcome for part in ("text", "leaf", "head", "answer") for _, outcome in found[part]]
         if all(outcome.allowed for outcome in own):
             return self.parts.text, True
         if mended is not None and again is not None:

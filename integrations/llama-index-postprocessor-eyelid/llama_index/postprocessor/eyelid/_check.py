@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Generator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from eyelid import Exchange, Guard, HarmfulContentError, Outcome, Status, Strategy, Surface
-from eyelid.errors import UninspectedError
 from llama_index.core.base.llms.types import ChatMessage
 
+from eyelid import Exchange, Guard, HarmfulContentError, Outcome, Status, Strategy, Surface
+from eyelid.errors import UninspectedError
 from llama_index.postprocessor.eyelid._case import Case, Context, Ruling
 from llama_index.postprocessor.eyelid._images import aload, load
 from llama_index.postprocessor.eyelid._messages import Parts, parts

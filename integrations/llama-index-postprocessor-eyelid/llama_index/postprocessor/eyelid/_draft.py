@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from eyelid import Outcome
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, TextBlock, ThinkingBlock
 
+from eyelid import Outcome, Surface
 from llama_index.postprocessor.eyelid._case import Ruling
 from llama_index.postprocessor.eyelid._messages import parts, replaced
 from llama_index.postprocessor.eyelid._responses import guarded, plain
@@ -87,7 +87,7 @@ class Draft:
         """The last chunk: all that was released, with what may follow it, and the verdict."""
         if ruling is None:
             message = ChatMessage(role=MessageRole.ASSISTANT, content=self.released)
-            return plain(self._final, message, verdict([("output", outcome)]), delta="")
+            return plain(self._final, message, verdict([(Surface.OUTPUT, outcome)]), delta="")
         more = ruling.text if not ruling.allowed else ""
         delta = f"\n\n{more}" if more else ""
         blocks: list[Any] = [block for block in ruling.message.blocks if not isinstance(block, TextBlock)]

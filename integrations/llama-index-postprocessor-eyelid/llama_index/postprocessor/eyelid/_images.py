@@ -12,10 +12,10 @@ from io import IOBase
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from eyelid import Image
-from eyelid.errors import InputError
 from llama_index.core.base.llms.types import ImageBlock
 
+from eyelid import Image
+from eyelid.errors import InputError
 from llama_index.postprocessor.eyelid._settings import Settings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -110,10 +111,8 @@ def _calls(message: ChatMessage) -> tuple[Call, ...]:
 def call_of(key: str, name: str, arguments: Any) -> Call:
     """A tool call by its name and arguments; arguments that are JSON in a string are read as such."""
     if isinstance(arguments, str):
-        try:
+        with suppress(ValueError):
             arguments = json.loads(arguments)
-        except ValueError:
-            pass
     whole = json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False, default=str)
     return Call(key, whole, (whole, *leaves(arguments, MAX_LEAVES)))
 

@@ -1,8 +1,8 @@
 """Streams of answers: what may be released, and when.
 
 "buffer" takes all of a stream in, looks at the whole message and hands it on as one chunk. "sentence" hands on
-sentences of text as they are found harmless; tool calls, thinking and images wait for the end. JSON, and the scaffold of
-ReAct agents, are buffered in both modes.
+sentences of text as they are found harmless; tool calls, thinking and images wait for the end. JSON, and the
+scaffold of ReAct agents, are buffered in both modes.
 
 Each stream has a draft of its own; nothing is kept on whoever started it.
 """
@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from eyelid import Outcome, Surface
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
+from eyelid import Outcome, Surface
 from llama_index.postprocessor.eyelid._check import Checker, Context
 from llama_index.postprocessor.eyelid._draft import Draft
 from llama_index.postprocessor.eyelid._verdict import emit, verdict
@@ -75,8 +75,8 @@ def stream_chat(
 ) -> Generator[ChatResponse]:
     """The chunks that may be passed on, by `checker.settings.stream`; the last one holds the verdict.
 
-    As LlamaIndex has it, `message` is all that was said so far and `delta` what is new. An error of the source is raised
-    after what was released; what had not been looked at is dropped. Closing the result closes the source.
+    As LlamaIndex has it, `message` is all that was said so far and `delta` what is new. An error of the source is
+    raised after what was released; what had not been looked at is dropped. Closing the result closes the source.
 
     Raises:
         HarmfulContentError, UninspectedError: as `Checker.check_message`.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from eyelid import Action, Outcome, Status, Surface
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.events import BaseEvent
+from llama_index_instrumentation import get_dispatcher
+
+from eyelid import Action, Outcome, Status, Surface
 
 #: Where verdicts stand: in the `additional_kwargs` of a response, in the metadata of a node.
 KEY = "eyelid"

@@ -1,4 +1,4 @@
-"""Models for tests: they stream text, thinking and tool calls in small chunks, take tools, and note what they are asked.
+"""Models for tests: they stream text, thinking and tool calls in small chunks, take tools, and note their calls.
 
 LlamaIndex's own mocks say nothing that a guard could get wrong.
 """
