@@ -200,10 +200,11 @@ async def test_harm_stops_the_run_where_that_was_asked_for(source: str, guard: G
 
 
 def test_of_a_stream_everything_is_out_before_it_fails(guard: Guard) -> None:
-    out = []
+    out: list[str] = []
+    config: Any = {"callbacks": [EyelidCallbackHandler(guard, raise_on_harm=True)]}
+    stream = RUNS["model"][0].stream("?", config)
     with pytest.raises(HarmfulContentError):
-        for chunk in RUNS["model"][0].stream("?", {"callbacks": [EyelidCallbackHandler(guard, raise_on_harm=True)]}):
-            out.append(chunk.text)
+        out.extend(chunk.text for chunk in stream)
     assert "".join(out) == MARKER  # as its documentation says
 
 
