@@ -11,9 +11,9 @@ SOURCES = Path(__file__).parents[1] / "src" / "eyelid"
 # Lowest first. Those on one line do not know each other.
 LAYERS = (
     ("errors",),
-    ("_optional", "taxonomy"),
+    ("_names", "_optional", "taxonomy"),
     ("types",),
-    ("protocols",),
+    ("_policy_file", "protocols"),
     ("text", "images"),
     ("policy",),
     ("engine", "remote"),

@@ -19,6 +19,9 @@ from eyelid.types import Surface
 #: Where a rewrite has to pass again.
 _REWRITTEN = (Surface.OUTPUT, Surface.TOOL_RESULT, Surface.RETRIEVED)
 
+#: As long as many a text: kernels are made for each length of a pass, rounded up.
+_SENTENCE = "Warm the pot first, then pour the water slowly over the leaves and wait for four minutes."
+
 
 def load_guard(
     policy: str | Path | Policy = "balanced",
@@ -53,7 +56,7 @@ def load_guard(
     embedded = EmbeddedDetector(find_backbone(backbone), trained, device=devices)
     # Tables and kernels load with the first look; no deadline runs here.
     views("W4rm up")
-    embedded.score([ScoreRequest("Warm up.")])
+    embedded.score([ScoreRequest(_SENTENCE)])
     detector = _spared(embedded, chosen.engine, trained)
     return Guard(
         [detector],

@@ -16,23 +16,19 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from eyelid._names import known as known
 from eyelid.errors import PolicyError
 from eyelid.taxonomy import Category
 from eyelid.types import Action, Scores, Strategy, Surface, Verdict
 
 OnFailure = Literal["block", "allow"]
-_StrategyName = Literal["rewrite", "block", "raise"]
-_SurfaceName = Literal["input", "output", "tool_call", "tool_result", "retrieved"]
 
 PRESETS = ("strict", "balanced", "monitor")
 #: The preset that says everything; all others build on it.
@@ -40,7 +36,6 @@ BASE = "balanced"
 
 _ACTIONS = {Strategy.REWRITE: Action.REWRITE, Strategy.BLOCK: Action.BLOCK, Strategy.RAISE: Action.BLOCK}
 _REFUSALS = ("default", "failed", *Category)
-_CHOICES: Mapping[str, Iterable[str]] = {"surface": Surface, "strategy": Strategy, "on_failure": ("block", "allow")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,32 +182,33 @@ class Policy:
         Raises:
             PolicyError: as `from_toml`.
         """
+        from eyelid._policy_file import checked  # here, since it loads pydantic, which no preset needs
+
         own = dict(changes)
         base = own.pop("preset", BASE)
-        return cls._build(_merge(_preset_data(base), own), name=name)
+        return cls._build(checked(_merge(_preset_data(base), own)), name=name)
 
     @classmethod
     def _build(cls, data: Mapping[str, Any], *, name: str) -> Policy:
-        file = _parse(data)
         surfaces = {
             Surface(surface): SurfacePolicy(
-                thresholds=rules.thresholds,
-                strategy=Strategy(rules.strategy or file.strategy),
-                on_failure=rules.on_failure,
-                detectors=None if rules.detectors is None else tuple(rules.detectors),
-                refusal=rules.refusal,
+                thresholds=rules["thresholds"],
+                strategy=Strategy(rules.get("strategy") or data["strategy"]),
+                on_failure=rules.get("on_failure", "block"),
+                detectors=None if rules.get("detectors") is None else tuple(rules["detectors"]),
+                refusal=rules.get("refusal"),
             )
-            for surface, rules in file.surfaces.items()
+            for surface, rules in data["surfaces"].items()
         }
         return cls(
             surfaces=surfaces,
-            refusals=file.refusals,
-            deadlines=Deadlines(**file.deadlines.model_dump()),
-            max_characters=file.max_characters,
-            enforce=file.enforce,
-            return_images=file.return_images,
+            refusals=data["refusals"],
+            deadlines=Deadlines(**data["deadlines"]),
+            max_characters=data["max_characters"],
+            enforce=data["enforce"],
+            return_images=data["return_images"],
             name=name,
-            engine=EngineRules(**file.engine.model_dump()),
+            engine=EngineRules(**data["engine"]),
         )
 
     def adjust(
@@ -273,56 +269,9 @@ class Policy:
         return own if own is not None else self.refusals.get(category, self.refusals["default"])
 
 
-def known(kind: str, name: str, names: Iterable[str]) -> None:
-    """Check that a name is one of the known ones.
-
-    Raises:
-        PolicyError: it is not; the message names the nearest known one.
-    """
-    choices = [str(choice) for choice in names]
-    if name in choices:
-        return
-    nearest = get_close_matches(str(name), choices, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(choices)}"
-    raise PolicyError(f"unknown {kind} {name!r}; {hint}")
-
-
 def _finest(driver: str, scores: Scores) -> str:
     finer = {c: v for c, v in scores.items() if c not in (Category.HARM, Category.INJECTION) and v > 0.0}
     return max(finer, key=lambda category: finer[category]) if driver == Category.HARM and finer else str(driver)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _DeadlinesTable(_Table):
-    text: float
-    image: float
-    rewrite: float
-
-
-class _EngineTable(_Table):
-    cache_mb: int
-
-
-class _SurfaceTable(_Table):
-    thresholds: dict[str, float]
-    strategy: _StrategyName | None = None
-    on_failure: OnFailure = "block"
-    detectors: list[str] | None = None
-    refusal: str | None = None
-
-
-class _PolicyTable(_Table):
-    strategy: _StrategyName
-    max_characters: int
-    enforce: bool
-    return_images: bool
-    deadlines: _DeadlinesTable
-    engine: _EngineTable
-    surfaces: dict[_SurfaceName, _SurfaceTable]
-    refusals: dict[str, str]
 
 
 def _preset_data(name: object) -> dict[str, Any]:
@@ -338,31 +287,3 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         both_tables = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merge(merged[key], value) if both_tables else value
     return merged
-
-
-def _parse(data: Mapping[str, Any]) -> _PolicyTable:
-    try:
-        return _PolicyTable.model_validate(data)
-    except ValidationError as error:
-        raise _explain(error) from error
-
-
-def _explain(error: ValidationError) -> PolicyError:
-    first = error.errors(include_url=False)[0]
-    where = [str(part) for part in first["loc"]]
-    try:
-        if first["type"] == "extra_forbidden":
-            known("key", where[-1], _keys_beside(where))
-        if first["type"] == "literal_error":
-            kind = "surface" if where[-1] == "[key]" else where[-1]
-            known(kind, str(first["input"]), _CHOICES[kind])
-    except PolicyError as named:
-        return PolicyError(f"{'.'.join(where)}: {named}")
-    return PolicyError(f"{'.'.join(where)}: {first['msg']}")
-
-
-def _keys_beside(where: list[str]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"deadlines": _DeadlinesTable, "engine": _EngineTable, "surfaces": _SurfaceTable}
-    if len(where) == 1:
-        return ["preset", *_PolicyTable.model_fields]
-    return list(tables[where[0]].model_fields)
