@@ -13,7 +13,7 @@ from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
 HARM = {"poison": 0.9, "venom": 0.95}
 
 
-def load_fake(policy: str | Path, *, weights: Path | None, threads: int | None) -> Guard:
+def load_fake(policy: str | Path, *, weights: Path | None, threads: int | None, **more: object) -> Guard:
     return Guard(
         [FakeDetector(HARM, injection={"obey me": 0.97})],
         policy=Policy.from_toml(policy) if isinstance(policy, Path) else Policy.preset(policy),

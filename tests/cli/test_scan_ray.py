@@ -44,7 +44,7 @@ def loader(*, seconds: float = 0.0, notes: Path | None = None) -> Load:
                     os._exit(1)
             return super().score(batch)
 
-    def load(policy: str | Policy, *, weights: Path | None, threads: int | None) -> Guard:
+    def load(policy: str | Policy, *, weights: Path | None, threads: int | None, **more: object) -> Guard:
         if weights is not None:
             raise WeightsError(f"no weights in {weights}")
         if notes is not None:

@@ -24,7 +24,7 @@ class Slow(FakeDetector):
         time.sleep(0.5)
         return super().score(batch)
 
-app(obj=lambda policy, *, weights, threads: Guard([Slow({"poison": 0.9})]))
+app(obj=lambda policy, *, weights, threads, **more: Guard([Slow({"poison": 0.9})]))
 """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, cast
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, cast
 
 import typer
 
@@ -25,39 +25,48 @@ WeightsOption = Annotated[
     typer.Option("--weights", help="A run of `eyelid train detector` to use instead of the shipped weights."),
 ]
 ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads for the models.")]
+DeviceOption = Annotated[
+    str, typer.Option("--device", help="auto (a GPU if there is one), cpu, cuda or cuda:N.", metavar="NAME")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text for people.")]
 
 
 class GuardLoader(Protocol):
     """Makes the guard that a verb works with."""
 
-    def __call__(self, policy: str | Path | Policy, *, weights: Path | None, threads: int | None) -> Guard: ...
+    def __call__(
+        self, policy: str | Path | Policy, *, weights: Path | None, threads: int | None, **more: Any
+    ) -> Guard: ...
 
 
-def load_default(policy: str | Path | Policy, *, weights: Path | None, threads: int | None) -> Guard:
+def load_default(policy: str | Path | Policy, *, weights: Path | None, threads: int | None, **more: Any) -> Guard:
     """The guard with the embedded detector and detoxifier, and with the reader where it is installed.
 
     Without it, texts are checked all the same and every image is a failed look.
     """
     images = all(find_spec(module) for module in ("rapidocr", "onnxruntime"))
-    return eyelid.load_guard(policy, weights=weights, threads=threads, images=images)
+    return eyelid.load_guard(policy, weights=weights, threads=threads, images=images, **more)
 
 
-def open_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:
+def open_guard(
+    ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None, **more: Any
+) -> Guard:
     """Load the guard, or end with what is missing."""
     try:
-        return make_guard(ctx, policy, weights=weights, threads=threads)
+        return make_guard(ctx, policy, weights=weights, threads=threads, **more)
     except ConfigurationError as error:
         usage(error)
 
 
-def make_guard(ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None) -> Guard:
-    """Load the guard.
+def make_guard(
+    ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None, **more: Any
+) -> Guard:
+    """Load the guard; `more` are other keywords of the loader.
 
     Raises:
         ConfigurationError: the policy, the weights or an extra has to be mended.
     """
-    return _loader(ctx)(_named(policy), weights=weights, threads=threads)
+    return _loader(ctx)(_named(policy), weights=weights, threads=threads, **more)
 
 
 def guard_maker(

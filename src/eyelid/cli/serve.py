@@ -12,7 +12,15 @@ import typer
 
 from eyelid._optional import require
 from eyelid.cli._exit import usage
-from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, guard_maker, open_guard
+from eyelid.cli._guard import (
+    DeviceOption,
+    JsonOption,
+    PolicyOption,
+    ThreadsOption,
+    WeightsOption,
+    guard_maker,
+    open_guard,
+)
 from eyelid.cli._record import to_json
 from eyelid.cli._serve_ray import serve_with_ray
 from eyelid.errors import ConfigurationError
@@ -62,6 +70,10 @@ def serve(
     policy: PolicyOption = "balanced",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    warm_up: Annotated[
+        bool, typer.Option(help="Find first how many tokens a forward pass should take here; some seconds.")
+    ] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the guard over HTTP until SIGTERM or SIGINT; requests under way are finished first.
@@ -107,7 +119,7 @@ def serve(
         usage(error)
     if ray_address or max_replicas or replicas > 1 or replica_gpus:
         usage("--ray-address, --replicas, --max-replicas and --replica-gpus go with --ray")
-    with open_guard(ctx, policy, weights=weights, threads=threads) as guard:
+    with open_guard(ctx, policy, weights=weights, threads=threads, device=device, warm_up=warm_up) as guard:
         from eyelid import serving
 
         try:

@@ -96,6 +96,10 @@ class EmbeddedDetector:
 
         return after([self._looker.start(batch)], judge)
 
+    def warm_up(self) -> None:
+        """Find how many tokens a forward pass should take on this machine. Takes some seconds; worth it in a server."""
+        self._looker.warm_up()
+
     def look(self, batch: Sequence[ScoreRequest], /) -> list[Looks]:
         """Cut texts into windows and run the models, without judging.
 

@@ -23,6 +23,8 @@ from eyelid.types import Failure, Surface
 #: What the signal model makes of one window.
 Row: TypeAlias = NDArray[np.float32]
 
+#: About as long as an answer.
+_SENTENCES = "Warm the pot first, then pour the water slowly over the leaves and wait for four minutes. " * 5
 _AS_REQUEST = (Surface.INPUT, Surface.TOOL_CALL)
 
 
@@ -83,6 +85,12 @@ class Looker:
             for request, windows, rows, prompt in zip(batch, shown, own, prompts, strict=True)
         ]
         return after(looks, lambda results: [self._or_failure(result) for result in results])
+
+    def warm_up(self) -> None:
+        """Find how many tokens a pass should take; blocks for some seconds."""
+        ((window,),) = self._tokenizer.windows([_SENTENCES], [""], [False])
+        sight = Sight(window, _SENTENCES)
+        self._signals.warm_up(lambda tokens: [sight] * max(1, tokens // len(window.ids)))
 
     def recall(self, windows: Sequence[Window]) -> list[Future[Recollection]]:
         """Ask the bare backbone about windows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -30,6 +30,10 @@ class Replicas:
     def runner(self) -> Runner:
         """The first of them; all are alike."""
         return self._places[0][1]
+
+    def warm_up(self, sample: Callable[[int], Sequence[Any]]) -> list[int]:
+        """Find how many tokens a pass should take on each device, as `Engine.warm_up`."""
+        return [engine.warm_up(runner, sample) for engine, runner in self._places]
 
     def submit_all(self, work: Sequence[tuple[Any, int, Hashable | None]]) -> list[Future[Any]]:
         """Queue work, each piece on the replica with the shortest queue.
