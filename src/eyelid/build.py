@@ -32,6 +32,7 @@ def load_guard(
     device: str = "auto",
     dtype: str = "auto",
     threads: int | None = None,
+    warm_up: bool = False,
 ) -> Guard:
     """The guard with the embedded detector, detoxifier and image reader; offline once installed.
 
@@ -43,6 +44,7 @@ def load_guard(
         device: of the models: "auto" (GPUs if there are any), "cpu", "cuda" or "cuda:N".
         dtype: of their matrix products: "float32", "bfloat16", or "auto" for what the hardware multiplies natively.
         threads: of the models; the CPUs this process may use if left out.
+        warm_up: whether to find first how many tokens a forward pass should take here; some seconds, for servers.
 
     Raises:
         ConfigurationError: there is no such device.
@@ -57,6 +59,8 @@ def load_guard(
     # Tables and kernels load with the first look; no deadline runs here.
     views("W4rm up")
     embedded.score([ScoreRequest(_SENTENCE)])
+    if warm_up:
+        embedded.warm_up()
     detector = _spared(embedded, chosen.engine, trained)
     return Guard(
         [detector],
