@@ -37,10 +37,10 @@ def guard_llm(
 ) -> Any:
     """The model with every answer looked at: text, thinking, images and tool calls, in chats, streams and agents.
 
-    A function-calling model becomes a `GuardedFunctionCallingLLM`, any other a `GuardedLLM`; both go wherever LlamaIndex
-    takes a model. Answers stand on the surface "output", tool calls on "tool_call". In the scaffold of a `ReActAgent` only
-    what comes after "Answer:" is rewritten; where that is not enough the answer becomes a scaffold that says the refusal.
-    JSON is rewritten string by string.
+    A function-calling model becomes a `GuardedFunctionCallingLLM`, any other a `GuardedLLM`; both go wherever
+    LlamaIndex takes a model. Answers stand on the surface "output", tool calls on "tool_call". In the scaffold of a
+    `ReActAgent` only what comes after "Answer:" is rewritten; where that is not enough the answer becomes a scaffold
+    that says the refusal. JSON is rewritten string by string.
 
     What the model is asked is not looked at: guard what is retrieved and what tools return where they enter.
 

@@ -21,7 +21,16 @@ from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from eyelid import Guard
-from llama_index.llms.eyelid._source import as_chat, as_completion, as_is, atagged, raw, tagged
+from llama_index.llms.eyelid._source import (
+    aas_completions,
+    as_chat,
+    as_completion,
+    as_completions,
+    as_is,
+    atagged,
+    raw,
+    tagged,
+)
 from llama_index.llms.eyelid._structured import joined, split
 from llama_index.postprocessor.eyelid._case import Ruling
 from llama_index.postprocessor.eyelid._check import Checker, Context
@@ -113,7 +122,7 @@ class GuardedLLM(LLM):
         with raw():
             source = self.inner.stream_complete(prompt, formatted=formatted, **kwargs)
         chunks = self._stream(tagged(source, as_chat), Context(prompt))
-        return (as_completion(chunk) for chunk in chunks)
+        return as_completions(chunks)
 
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
@@ -121,7 +130,7 @@ class GuardedLLM(LLM):
         with raw():
             source = await self.inner.astream_complete(prompt, formatted=formatted, **kwargs)
         chunks = self._astream(atagged(source, as_chat), Context(prompt))
-        return (as_completion(chunk) async for chunk in chunks)
+        return aas_completions(chunks)
 
     def structured_predict(
         self,

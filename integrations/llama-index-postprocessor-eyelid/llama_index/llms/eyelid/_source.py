@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, aclosing, closing
 from typing import TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, MessageRole
@@ -69,3 +69,17 @@ def as_completion(chunk: ChatResponse) -> CompletionResponse:
         delta=chunk.delta,
         additional_kwargs=chunk.additional_kwargs,
     )
+
+
+def as_completions(chunks: Generator[ChatResponse]) -> Generator[CompletionResponse]:
+    """Guarded chunks as those of a completion; closing it closes them."""
+    with closing(chunks):
+        for chunk in chunks:
+            yield as_completion(chunk)
+
+
+async def aas_completions(chunks: AsyncGenerator[ChatResponse]) -> AsyncGenerator[CompletionResponse]:
+    """As `as_completions`, for `async for`."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield as_completion(chunk)

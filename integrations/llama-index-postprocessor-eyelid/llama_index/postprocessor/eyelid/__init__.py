@@ -1,4 +1,4 @@
-"""eyelid for LlamaIndex: what is retrieved, what a model answers and what tools return is looked at before anybody sees it.
+"""eyelid for LlamaIndex: what is retrieved, answered or returned by tools is looked at before anybody sees it.
 
 from eyelid import load_guard
 from llama_index.postprocessor.eyelid import EyelidNodePostprocessor
@@ -14,12 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llama_index.postprocessor.eyelid._verdict import EyelidVerdictEvent
     from llama_index.postprocessor.eyelid.chat_engine import GuardedChatEngine
     from llama_index.postprocessor.eyelid.events import EyelidEventHandler
-    from llama_index.postprocessor.eyelid.output_parser import EyelidOutputParser
-
-    from llama_index.postprocessor.eyelid._verdict import EyelidVerdictEvent
     from llama_index.postprocessor.eyelid.nodes import EyelidNodePostprocessor
+    from llama_index.postprocessor.eyelid.output_parser import EyelidOutputParser
     from llama_index.postprocessor.eyelid.query_engine import GuardedQueryEngine
 
 __version__ = "0.1.0"

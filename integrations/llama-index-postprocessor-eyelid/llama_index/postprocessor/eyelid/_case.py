@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
 from eyelid import Action, Exchange, Image, Outcome, Policy, Status, Strategy, Surface
 from eyelid.text import map_json_strings
-from llama_index.postprocessor.eyelid._messages import MAX_LEAVES, Parts, parts, replaced
+from llama_index.postprocessor.eyelid._messages import MAX_LEAVES, Parts, replaced
 from llama_index.postprocessor.eyelid._scaffold import Scaffold, scaffold
 from llama_index.postprocessor.eyelid._verdict import verdict
 
@@ -26,17 +26,20 @@ class Context:
         images: looked at together with the message, as `Guard.check` does.
         continued: whether text of the message was passed on before it, so that nothing need take the place of what is
             left out of it.
+        formed: whether it was asked for in the form of a ReAct agent, so that it cannot be handed on by sentences.
     """
 
     prompt: str = field(default="", repr=False)
     images: tuple[Image, ...] = ()
     continued: bool = False
+    formed: bool = False
 
     @classmethod
     def of(cls, messages: Sequence[ChatMessage]) -> Context:
         """The text of the last message of a user. An answer to a harmful image is judged by what it says."""
         asked = next((message for message in reversed(messages) if message.role == MessageRole.USER), None)
-        return cls(parts(asked).text if asked is not None else "")
+        formed = any("Action Input:" in (message.content or "") for message in messages)
+        return cls((asked.content or "") if asked is not None else "", formed=formed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ class Case:
         return [exchange for _, _, exchange in self.looks]
 
     def mended(self, outcomes: Sequence[Outcome]) -> Exchange | None:
-        """A text that has a form with its flagged parts replaced, to be looked at again; None where that is no way out."""
+        """A text of some form with its flagged parts replaced, to be looked at again; None where that is no way out."""
         if self.policy.for_surface(self.surface).strategy is not Strategy.REWRITE:
             return None
         found = self._found(outcomes)

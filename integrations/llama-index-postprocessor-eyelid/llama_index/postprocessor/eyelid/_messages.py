@@ -57,9 +57,7 @@ def parts(message: ChatMessage) -> Parts:
     for block in message.blocks:
         if not isinstance(block, (TextBlock, ToolCallBlock, CachePoint)):
             rest.read(block)
-    rest.read(
-        {name: value for name, value in message.additional_kwargs.items() if name not in ("tool_calls", "images")}
-    )
+    rest.read({name: value for name, value in message.additional_kwargs.items() if name != "tool_calls"})
     return Parts(
         text=text,
         asides=tuple(dict.fromkeys(said for said in rest.strings if said.strip() and said not in text)),

@@ -45,10 +45,10 @@ def scaffold(text: str) -> Scaffold | None:
     """The scaffold of a text, None where it has none."""
     action = _ACTION.search(text)
     asked = _INPUT.search(text)
-    if action is None and not _THOUGHT.match(text):
-        return None
     if action is not None and asked is not None:
         return Scaffold(text, arguments=(asked.group(1), *_strings(asked.group(1))))
+    if not _THOUGHT.match(text):
+        return None
     head, mark, answer = text.partition(_ANSWER)
     return Scaffold(head + mark, answer.strip()) if mark else Scaffold(text)
 

@@ -53,8 +53,9 @@ class _Emit:
 _Steps: TypeAlias = Generator[_Pull | _Check | _Sentences | _Emit, Any, None]
 
 
-def _steps(checker: Checker, draft: Draft) -> _Steps:
-    while not (checker.settings.stream == "sentence" and draft.speaks):
+def _steps(checker: Checker, draft: Draft, context: Context) -> _Steps:
+    by_sentences = checker.settings.stream == "sentence" and not context.formed
+    while not (by_sentences and draft.speaks):
         chunk = yield _Pull()
         if chunk is _END:
             if draft.begun:
@@ -82,7 +83,7 @@ def stream_chat(
         HarmfulContentError, UninspectedError: as `Checker.check_message`.
     """
     context, source, draft = context or Context(), iter(chunks), Draft()
-    steps, answer = _steps(checker, draft), None
+    steps, answer = _steps(checker, draft, context), None
     try:
         while (want := _next(steps, answer)) is not None:
             match want:
@@ -108,7 +109,7 @@ async def astream_chat(
 ) -> AsyncGenerator[ChatResponse]:
     """As `stream_chat`, for `async for`. Cancelling it closes the source as well."""
     context, source, draft = context or Context(), aiter(chunks), Draft()
-    steps, answer = _steps(checker, draft), None
+    steps, answer = _steps(checker, draft, context), None
     try:
         while (want := _next(steps, answer)) is not None:
             match want:

@@ -26,7 +26,7 @@ from llama_index.postprocessor.eyelid._images import Found, read_block
 _DEPTH: Final = 12
 _NUMBERS: Final = (bool, int, float, complex, type(None))
 #: Opaque tokens of providers, handed back to them as they came; no words.
-_OPAQUE: Final = frozenset({"signature", "encrypted_content", "redacted_data", "id", "tool_call_id", "call_id"})
+_OPAQUE: Final = frozenset({"signature", "encrypted_content", "redacted_data"})
 _BLOCKS: Final = (TextBlock, ImageBlock, CitableBlock, CitationBlock, ThinkingBlock, ToolCallBlock, CachePoint)
 
 

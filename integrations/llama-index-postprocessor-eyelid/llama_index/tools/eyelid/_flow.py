@@ -31,18 +31,17 @@ def called(
     refusal = protection.run(protection.arguments(name, _given(asked)))
     if refusal is not None:
         return refusal
+    failure, output = None, None
     try:
         output = run()
     except pauses:
         raise
-    except Exception as error:
-        may = protection.run(protection.failure(error))
-        if may is error:
-            raise
-        failure = may
-    else:
-        return protection.run(protection.output(output))
-    raise failure  # outside the handler, so that the new one does not refer to the old one
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises, its text goes to the model
+        failure = error
+    # Outside the handler, so that no new exception refers to the tool's.
+    if failure is not None or output is None:
+        raise protection.run(protection.failure(failure or TypeError("a tool returned no output")))
+    return protection.run(protection.output(output))
 
 
 async def acalled(
@@ -56,18 +55,17 @@ async def acalled(
     refusal = await protection.arun(protection.arguments(name, _given(asked)))
     if refusal is not None:
         return refusal
+    failure, output = None, None
     try:
         output = await run()
     except pauses:
         raise
-    except Exception as error:
-        may = await protection.arun(protection.failure(error))
-        if may is error:
-            raise
-        failure = may
-    else:
-        return await protection.arun(protection.output(output))
-    raise failure  # outside the handler, so that the new one does not refer to the old one
+    except Exception as error:  # noqa: BLE001 - whatever a tool raises, its text goes to the model
+        failure = error
+    # Outside the handler, so that no new exception refers to the tool's.
+    if failure is not None or output is None:
+        raise await protection.arun(protection.failure(failure or TypeError("a tool returned no output")))
+    return await protection.arun(protection.output(output))
 
 
 def _given(asked: Asked) -> Mapping[str, Any] | tuple[Any, ...]:

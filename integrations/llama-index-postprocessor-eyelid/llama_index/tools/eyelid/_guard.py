@@ -28,15 +28,15 @@ def guard_tool(
 ) -> AsyncBaseTool:
     """The tool with its arguments, results and exceptions looked at, for agents and for whoever calls it.
 
-    A `FunctionTool` stays one, so that agents give it their context and a `CodeActAgent` takes it; any other tool becomes an
-    `AsyncBaseTool`. Metadata, `return_direct` included, is the tool's; yours is not changed.
+    A `FunctionTool` stays one, so that agents give it their context and a `CodeActAgent` takes it; any other tool
+    becomes an `AsyncBaseTool`. Metadata, `return_direct` included, is the tool's; yours is not changed.
 
-    - **Arguments** (surface "tool_call") that are flagged, or could not be looked at, never reach the tool; the output
-      says so and has `is_error`.
-    - **Results** (surface "tool_result"): text, image blocks, citations and the raw output. What is flagged is replaced by
-      its rewrite or a refusal, in `raw_output` as well.
-    - **Exceptions**: agents put their text into the conversation. One that is flagged becomes a `RuntimeError` that says
-      the rewrite or the refusal. A workflow's own pauses pass.
+    - **Arguments** (surface "tool_call") that are flagged, or could not be looked at, never reach the tool; the
+      output says so and has `is_error`.
+    - **Results** (surface "tool_result"): text, image blocks, citations and the raw output. What is flagged is
+      replaced by its rewrite or a refusal, in `raw_output` as well.
+    - **Exceptions**: agents put their text into the conversation. One that is flagged becomes a `RuntimeError` that
+      says the rewrite or the refusal. A workflow's own pauses pass.
 
     Args:
         tool: a LlamaIndex tool, or a function that is to become one.

@@ -105,8 +105,12 @@ class GuardedFunctionTool(FunctionTool):
 
     def _asked(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """What the model asked: not the context, nor what was set by whoever made the tool."""
-        own = {**self.partial_params, self.ctx_param_name: None}
-        return {key: value for key, value in kwargs.items() if not (key in own and own[key] in (None, value))}
+        own = self.partial_params
+        return {
+            key: value
+            for key, value in kwargs.items()
+            if key != self.ctx_param_name and not (key in own and own[key] is value)
+        }
 
 
 def _value(output: ToolOutput) -> Any:

@@ -58,7 +58,7 @@ class Protection:
                 return end.value  # type: ignore[no-any-return]
             checker = self._checker
             if want and isinstance(want[0], ChatMessage):
-                answer = checker.check_messages(want, surface=Surface.TOOL_RESULT)  # type: ignore[arg-type]
+                answer = checker.check_messages(want, surface=Surface.TOOL_RESULT)
             else:
                 answer = checker.look(want)  # type: ignore[arg-type]
 
@@ -72,7 +72,7 @@ class Protection:
                 return end.value  # type: ignore[no-any-return]
             checker = self._checker
             if want and isinstance(want[0], ChatMessage):
-                answer = await checker.acheck_messages(want, surface=Surface.TOOL_RESULT)  # type: ignore[arg-type]
+                answer = await checker.acheck_messages(want, surface=Surface.TOOL_RESULT)
             else:
                 answer = await checker.alook(want)  # type: ignore[arg-type]
 
