@@ -173,7 +173,10 @@ class FakePlainLLM(LLM):
             said = "All right."
         if isinstance(said, str):
             return ChatMessage(role=MessageRole.ASSISTANT, content=said)
-        return said.model_copy(deep=True)
+        message = said.model_copy(deep=True)
+        if raw := [_raw_call(block) for block in message.blocks if isinstance(block, ToolCallBlock)]:
+            message.additional_kwargs.setdefault("tool_calls", raw)  # as providers' integrations do
+        return message
 
     def _response(self, message: ChatMessage, delta: str | None = None, thinking: str | None = None) -> ChatResponse:
         said = message.content or ""
@@ -245,22 +248,34 @@ class FakeEmbedding(BaseEmbedding):
 
 
 def pieces_of(message: ChatMessage, size: int) -> Iterator[tuple[ChatMessage, str, str | None]]:
-    """The message as a provider would stream it: all that was said so far, what is new in it, what was thought anew."""
+    """The message as a provider would stream it: all that was said so far, what is new in it, what was thought anew.
+
+    Keyword arguments come with the last piece.
+    """
+    pieces = list(_pieces(message.blocks, size)) or [([], "", None)]
+    for blocks, delta, thinking in pieces[:-1]:
+        yield ChatMessage(role=message.role, blocks=blocks), delta, thinking
+    blocks, delta, thinking = pieces[-1]
+    yield message.model_copy(update={"blocks": blocks}), delta, thinking
+
+
+def _pieces(blocks: Sequence[Any], size: int) -> Iterator[tuple[list[Any], str, str | None]]:
     done: list[Any] = []
-    for block in message.blocks:
-        whole = (
-            block.text if isinstance(block, TextBlock) else block.content if isinstance(block, ThinkingBlock) else None
-        )
-        for end in range(size, len(whole or "") + size, size):
-            so_far, new = (whole or "")[:end], (whole or "")[end - size : end]
-            key = "text" if isinstance(block, TextBlock) else "content"
-            partly = message.model_copy(update={"blocks": [*done, block.model_copy(update={key: so_far})]})
-            yield partly, *((new, None) if key == "text" else ("", new))
-        done.append(block)
-        if whole is None:
-            yield message.model_copy(update={"blocks": list(done)}), "", None
-    if not message.blocks:
-        yield message, "", None
+    for block in blocks:
+        key = "text" if isinstance(block, TextBlock) else "content" if isinstance(block, ThinkingBlock) else None
+        whole = "" if key is None else getattr(block, key) or ""
+        for end in range(size, len(whole) + size, size):
+            so_far = block.model_copy(update={key: whole[:end]})
+            new = whole[end - size : end]
+            yield [*done, so_far], *((new, None) if key == "text" else ("", new))
+        done = [*done, block]
+        if key is None:
+            yield done, "", None
+
+
+def _raw_call(block: ToolCallBlock) -> dict[str, Any]:
+    function = {"name": block.tool_name, "arguments": json.dumps(_kwargs(block))}
+    return {"id": block.tool_call_id, "type": "function", "function": function}
 
 
 def _completion(response: ChatResponse) -> CompletionResponse:
