@@ -6,6 +6,7 @@ PIP_ARGS ?=
 ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.eyelid-installed
+INTEGRATIONS := integrations/langchain-eyelid integrations/llama-index-postprocessor-eyelid
 
 # Once installed, nothing is fetched: a look-up that would go to a network fails at once instead.
 export HF_HUB_OFFLINE := 1
@@ -23,13 +24,14 @@ help:
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(INTEGRATIONS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "eyelid needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV) || \
 		{ echo "no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "installing into $(VENV), which takes a few minutes the first time"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e ".[dev]" \
+		$(INTEGRATIONS:%=-e "%[test]")
 	@touch $@
 
 demo: $(STAMP)
@@ -37,6 +39,8 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(ARGS)
+	@set -e; for each in $(INTEGRATIONS); do \
+		echo "$$each"; (cd $$each && $(abspath $(BIN))/python -m pytest $(ARGS)); done
 
 check: $(STAMP)
 	@$(MAKE) --no-print-directory lint
@@ -50,6 +54,7 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/python -m mypy
+	@set -e; for each in $(INTEGRATIONS); do (cd $$each && $(abspath $(BIN))/python -m mypy); done
 
 docs: $(STAMP)
 	$(BIN)/python -m mkdocs build --strict --quiet
