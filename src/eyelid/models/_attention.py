@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate
-from typing import cast
 
 import torch
 from torch import Tensor
 
+from eyelid.models._laid import Laid
 from eyelid.models._packed import runs_of
 
 #: Bytes of attention weights made at a time: more leave a core's caches, and are fresh pages each time.
@@ -38,12 +37,12 @@ def attention(qkv: Tensor, lengths: list[int], heads: int) -> Tensor:
     return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
-def attend(qkv: Tensor, lengths: Sequence[int], heads: int) -> Tensor:
+def attend(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
     """The same for inference, a cacheful at a time, with queries that are scaled already.
 
     Args:
         qkv: shape [tokens, 3 * hidden].
-        lengths: tokens of each sequence; what lies behind them is no sequence.
+        laid: where the sequences lie.
         heads: attention heads.
 
     Returns:
@@ -51,7 +50,7 @@ def attend(qkv: Tensor, lengths: Sequence[int], heads: int) -> Tensor:
     """
     out = qkv.new_zeros(qkv.shape[0], qkv.shape[1] // 3)
     start = 0
-    for count, length in _pieces(lengths, heads * qkv.element_size()):
+    for count, length in _pieces(laid.lengths, heads * qkv.element_size()):
         tokens = slice(start, start + count * length)
         q, k, v = qkv[tokens].view(count, length, 3, heads, -1).permute(2, 0, 3, 1, 4).flatten(1, 2).unbind(0)
         done = mixed(q, k, v, lambda scores, _: torch.softmax(scores, -1))
@@ -79,29 +78,6 @@ def mixed(q: Tensor, k: Tensor, v: Tensor, normalise: Callable[[Tensor, int], Te
         for start, qs, ks, vs in zip(starts, q.split(most), k.split(most), v.split(most), strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def attend_on_cuda(qkv: Tensor, ends: Tensor, longest: int, heads: int) -> Tensor:
-    """The same by flash attention over ragged sequences (Dao et al., arXiv 2205.14135), in half precision.
-
-    Args:
-        qkv: shape [tokens, 3 * hidden], on a GPU.
-        ends: where each sequence begins, and at last where the last one ends, int32, shape [sequences + 1].
-        longest: tokens that no sequence exceeds.
-        heads: attention heads.
-
-    Returns:
-        Shape [tokens, hidden].
-    """
-    from torch.nn.attention.varlen import varlen_attn
-
-    q, k, v = qkv.view(qkv.shape[0], 3, heads, -1).unbind(1)
-    return cast(Tensor, varlen_attn(q, k, v, ends, ends, longest, longest, scale=1.0)).flatten(1)
-
-
-def starts_and_end(lengths: Sequence[int]) -> list[int]:
-    """Where each sequence begins, and at last where the last one ends."""
-    return list(accumulate(lengths, initial=0))
 
 
 def _pieces(lengths: Sequence[int], bytes_each: int) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from eyelid.models._attention import mixed
+from eyelid.models._laid import Laid
 from eyelid.models._packed import rounded
 
 #: Sequences taken together, where they have no more tokens than that.
@@ -21,12 +22,12 @@ _GROUPS = (16, 4, 1)
 _TOGETHER = 512
 
 
-def attend_in_bfloat16(qkv: Tensor, lengths: Sequence[int], heads: int) -> Tensor:
+def attend_in_bfloat16(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
     """Attention for inference, with queries that are scaled already.
 
     Args:
         qkv: bfloat16, shape [tokens, 3 * hidden].
-        lengths: tokens of each sequence, ascending; what lies behind them is no sequence.
+        laid: where the sequences lie.
         heads: attention heads.
 
     Returns:
@@ -34,7 +35,7 @@ def attend_in_bfloat16(qkv: Tensor, lengths: Sequence[int], heads: int) -> Tenso
     """
     out = qkv.new_zeros(qkv.shape[0], qkv.shape[1] // 3)
     start = 0
-    for padded, group in groups(lengths):
+    for padded, group in groups(laid.lengths):
         end = start + sum(group)
         _attend(qkv[start:end], out[start:end], group, padded, heads)
         start = end

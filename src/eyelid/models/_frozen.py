@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,11 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eyelid.engine import choose_device
-from eyelid.models._attention import attend, attend_on_cuda
+from eyelid.models._attention import attend
 from eyelid.models._attention_bf16 import attend_in_bfloat16
+from eyelid.models._attention_cuda import attend_on_cuda, works_on_cuda
 from eyelid.models._bert_files import BertConfig
 from eyelid.models._folding import Folding, Weights
-from eyelid.models._graphs import Graphs, Laid
+from eyelid.models._graphs import Graphs
+from eyelid.models._laid import Laid, lay
 from eyelid.models._linear import works_in_bfloat16
 from eyelid.models._packed import Packed, rounded
 
@@ -51,19 +54,22 @@ class FrozenEncoder:
         folding = Folding(folder, adapters or {}, self.dtype, device)
         self._embeddings = folding.embeddings()
         self._layers = [folding.layer(number) for number in range(self.config.layers)]
-        self._few_shapes = device == "cpu" and self.dtype is torch.bfloat16 and works_in_bfloat16()
-        # Ragged flash attention is for GPUs and half precision.
-        ragged = device != "cpu" and self.dtype is not torch.float32
-        self._graphs = Graphs(self._forward, device, longest=self.config.positions) if ragged else None
+        self._attend: Callable[[Tensor, Laid, int], Tensor] = attend
+        self._graphs: Graphs | None = None
+        if works_on_cuda(device, self.dtype, self.config.hidden // self.config.heads):
+            self._attend = attend_on_cuda
+            self._graphs = Graphs(self._forward, device, longest=self.config.positions)
+        elif device == "cpu" and self.dtype is torch.bfloat16 and works_in_bfloat16():
+            self._attend = attend_in_bfloat16
 
     @torch.inference_mode()
     def __call__(self, batch: Packed) -> Tensor:
         """Hidden states, shape [tokens, hidden], on the device."""
         if self._graphs is not None:
             return self._graphs(batch)
-        whole = batch.padded(rounded(len(batch.ids)))
-        ids, types, positions = (t.to(self.device) for t in (whole.ids, whole.types, whole.positions))
-        return self._forward(Laid(ids, types, positions, batch.lengths))[: len(batch.ids)]
+        tokens = len(batch.ids)
+        laid = lay(batch.padded(rounded(tokens)), self.device)
+        return self._forward(replace(laid, lengths=batch.lengths))[:tokens]
 
     def _forward(self, laid: Laid) -> Tensor:
         tables = self._embeddings
@@ -78,12 +84,5 @@ class FrozenEncoder:
         return x
 
     def _layer(self, layer: Weights, x: Tensor, laid: Laid) -> Tensor:
-        x = layer.norm1(layer.out.plus(self._attend(layer.qkv(x), laid), x))
+        x = layer.norm1(layer.out.plus(self._attend(layer.qkv(x), laid, self.config.heads), x))
         return layer.norm2(layer.down.plus(layer.up.gelu(x), x))
-
-    def _attend(self, qkv: Tensor, laid: Laid) -> Tensor:
-        if laid.ends is not None:
-            return attend_on_cuda(qkv, laid.ends, laid.longest, self.config.heads)
-        if self._few_shapes:
-            return attend_in_bfloat16(qkv, laid.lengths, self.config.heads)
-        return attend(qkv, laid.lengths, self.config.heads)

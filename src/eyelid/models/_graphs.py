@@ -7,37 +7,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from eyelid.models._attention import starts_and_end
+from eyelid.models._laid import Laid, ends_of, lay
 from eyelid.models._packed import Packed
 
 #: Tokens of the graphs: every multiple of the step, up to the last. Above, the GPU is busy longer than the launches.
 _STEP, _LAST = 256, 2048
-#: Sequences in a graph, for each of its tokens: shorter ones on average are launched plainly.
+#: Tokens of a sequence in a graph, on average; where they are shorter the batch is launched plainly.
 _SHORTEST = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """A batch on its device.
-
-    Args:
-        ids, types, positions: of each token, as in `Packed`.
-        lengths: tokens of each sequence, ascending; for attention without a ragged kernel.
-        ends: where each sequence begins, and at last where the last one ends, int32; for the ragged kernel.
-        longest: tokens that no sequence exceeds; for the ragged kernel.
-    """
-
-    ids: Tensor
-    types: Tensor
-    positions: Tensor
-    lengths: list[int] = field(default_factory=list)
-    ends: Tensor | None = None
-    longest: int = 0
 
 
 class Graphs:
@@ -60,44 +40,27 @@ class Graphs:
         """Hidden states, shape [tokens, hidden], on the device."""
         size = bucket(batch)
         if size is None:
-            return self._forward(self._lay(batch, len(batch.lengths) + 1, max(batch.lengths)))
+            return self._forward(lay(batch, self._device))
         with self._lock, torch.cuda.device(self._device):
             padded = batch.padded(size)
             if size not in self._captured:
-                self._captured[size] = self._capture(padded, size)
+                self._captured[size] = self._capture(in_bucket(padded, self._device, self._longest))
             graph, laid, hidden = self._captured[size]
-            self._fill(laid, padded)
+            _refill(laid, padded)
             graph.replay()
             return hidden[: len(batch.ids)].clone()
 
-    def _capture(self, batch: Packed, size: int) -> tuple[torch.cuda.CUDAGraph, Laid, Tensor]:
-        laid = self._lay(batch, size // _SHORTEST + 1, max(self._longest, _STEP))
-        side = torch.cuda.Stream(self._device)
-        side.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(side):  # libraries set themselves up in the first passes; that is not to be captured
+    def _capture(self, laid: Laid) -> tuple[torch.cuda.CUDAGraph, Laid, Tensor]:
+        here, beside = torch.cuda.current_stream(), torch.cuda.Stream()
+        beside.wait_stream(here)
+        with torch.cuda.stream(beside):  # libraries set themselves up in the first pass; that is not to be captured
             self._forward(laid)
-            self._forward(laid)
-        torch.cuda.current_stream(self._device).wait_stream(side)
+        here.wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
-        # One pool for all: they never run side by side.
+        # One pool for all: they never run side by side. Other threads may be at work with the GPU meanwhile.
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             hidden = self._forward(laid)
         return graph, laid, hidden
-
-    def _lay(self, batch: Packed, places: int, longest: int) -> Laid:
-        ids, types, positions = (_sent(t, self._device) for t in (batch.ids, batch.types, batch.positions))
-        ends = _sent(_ends(batch, places), self._device)
-        return Laid(ids, types, positions, ends=ends, longest=longest)
-
-    def _fill(self, laid: Laid, batch: Packed) -> None:
-        assert laid.ends is not None
-        for there, here in (
-            (laid.ids, batch.ids),
-            (laid.types, batch.types),
-            (laid.positions, batch.positions),
-            (laid.ends, _ends(batch, len(laid.ends))),
-        ):
-            there.copy_(here.pin_memory(), non_blocking=True)
 
 
 def bucket(batch: Packed) -> int | None:
@@ -107,11 +70,16 @@ def bucket(batch: Packed) -> int | None:
     return size if fits else None
 
 
-def _ends(batch: Packed, places: int) -> Tensor:
-    """Where each sequence begins and ends; those that a graph has room for beyond them are empty."""
-    ends = starts_and_end(batch.lengths)
-    return torch.tensor(ends + ends[-1:] * (places - len(ends)), dtype=torch.int32)
+def in_bucket(padded: Packed, device: str, longest: int) -> Laid:
+    """The tensors of a graph: room for as many sequences as any batch of so many tokens has."""
+    return lay(padded, device, places=len(padded.ids) // _SHORTEST, longest=max(longest, _STEP))
 
 
-def _sent(tensor: Tensor, device: str) -> Tensor:
-    return tensor.pin_memory().to(device, non_blocking=True)
+def _refill(laid: Laid, batch: Packed) -> None:
+    for there, here in (
+        (laid.ids, batch.ids),
+        (laid.types, batch.types),
+        (laid.positions, batch.positions),
+        (laid.ends, ends_of(batch, len(laid.ends) - 1)),
+    ):
+        there.copy_(here.pin_memory(), non_blocking=True)
