@@ -342,3 +342,24 @@ def test_cancelling_reaches_the_futures_that_something_is_made_of() -> None:
         raise LookupError
 
     assert isinstance(after([], wrong).exception(5), LookupError)
+
+
+class Withdrawn(int):
+    """Tokens of an item whose waiter leaves in the moment in which it is taken out of the queue."""
+
+    waiter: Future[Any] | None = None
+
+    def __rsub__(self, other: int) -> int:
+        if self.waiter is not None:
+            self.waiter.cancel()
+        return int(other) - int(self)
+
+
+def test_work_that_is_cancelled_while_it_is_taken_leaves_nothing_for_later_work_to_join() -> None:
+    engine, gate = held()
+    tokens, echo = Withdrawn(1), Echo()
+    tokens.waiter = engine.submit(Item(echo, 1, tokens, key="same"))
+    gate.set()
+    eventually(lambda: engine.stats().cancelled == 1)
+    assert not echo.seen
+    assert engine.submit(Item(echo, 1, 1, key="same")).result(20) == 2

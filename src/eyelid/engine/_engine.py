@@ -269,12 +269,19 @@ class Engine:
             before = self._scheduler.items
             idle = self.device.workers - sum(other.began > 0.0 for other in self._running)
             batch = self._scheduler.take(now, self._budgets, idle)
-            begun = [entry for entry in batch.entries if _begin(entry)]
+            begun = [entry for entry in batch.entries if self._begins(entry)]
             self._counts.cancelled += before - self._scheduler.items - len(begun) - len(batch.lapsed)
             self._counts.expired += len(batch.lapsed)
             one.runner, one.entries, one.began = (batch.runner if begun else None), begun, now
             self._freed.notify_all()
         _fail(batch.lapsed, DeadlineError("its deadline passed before there was a free worker"))
+
+    def _begins(self, entry: Entry) -> bool:
+        """Whether anyone still waits for what was taken; if not, later work of its key must not join it."""
+        wanted = _begin(entry)
+        if not wanted:
+            self._scheduler.finish(entry)
+        return wanted
 
     def _ran_out(self, one: _Pass, items: int) -> None:
         if one.runner is None:
