@@ -9,7 +9,7 @@ from llama_index.core.agent.workflow import AgentWorkflow, CodeActAgent, Functio
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
 from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.tools import FunctionTool
-from llama_index.core.workflow import Context
+from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent
 
 from llama_index.llms.eyelid import guard_llm
 from llama_index.postprocessor.eyelid.testing import FakeLLM, FakePlainLLM, calls_tool
@@ -206,3 +206,28 @@ def test_messages_of_a_guarded_model_go_back_to_it(guard: Guard) -> None:
     first = llm.chat([ChatMessage("a")]).message
     llm.chat([ChatMessage("a"), first, ChatMessage("b")])
     assert "eyelid" not in first.additional_kwargs
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+async def test_without_a_guard_harm_is_seen(kind: str) -> None:
+    _, seen = await run(agent(kind, FakeLLM(responses=SCRIPTS[kind]), [FunctionTool.from_defaults(find_bad)]))
+    assert BAD in seen
+
+
+async def test_a_tool_may_wait_for_a_person(guard: Guard) -> None:
+    async def ask(ctx: Context, q: str) -> str:
+        """Ask a person."""
+        said = await ctx.wait_for_event(HumanResponseEvent, waiter_event=InputRequiredEvent(prefix="sure?"))
+        return f"they said {said.response}"
+
+    script = [calls_tool("ask", q="this"), "Done it is."]
+    made = agent("function", guard_llm(FakeLLM(responses=script), guard), guard_tools([ask], guard))
+    handler = made.run(user_msg="ask them")
+    seen = []
+    async for event in handler.stream_events():
+        seen.append(repr(event))
+        if isinstance(event, InputRequiredEvent):
+            handler.ctx.send_event(HumanResponseEvent(response=f"yes {BAD}"))
+    assert str(await handler) == "Done it is."
+    assert "they said" in "".join(seen)
+    assert BAD not in "".join(line for line in seen if "ToolCallResult" in line or "AgentOutput" in line)
