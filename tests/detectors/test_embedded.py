@@ -1,6 +1,8 @@
 """The embedded detector with the shipped weights."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,25 @@ def test_letters_it_does_not_know_are_no_failure_where_another_reading_is_plain(
         outcome = guard.check(response=(PLAIN * 2).translate(cyrillic))
     assert outcome.status is eyelid.Status.CLEAN
     assert outcome.coverage.complete
+
+
+def test_detectors_on_the_same_weights_share_their_models(detector: EmbeddedDetector) -> None:
+    other = EmbeddedDetector(find_backbone(), find_weights(), device=choose_device("cpu", workers=2))
+    assert other._looker._signals.runner is detector._looker._signals.runner
+    assert other._looker._recall.runner is detector._looker._recall.runner
+    exact = EmbeddedDetector(find_backbone(), find_weights(), device=choose_device("cpu", dtype="float32"))
+    assert (exact._looker._signals.runner is detector._looker._signals.runner) == (
+        choose_device("cpu").dtype == "float32"
+    )
+
+
+def test_the_first_verdict_loads_no_more_than_it_needs() -> None:
+    code = (
+        "import sys, eyelid\n"
+        "with eyelid.load_guard(images=False) as guard:\n"
+        "    assert guard.check(response='The kettle boils.').status is eyelid.Status.CLEAN\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    needless = {"PIL", "huggingface_hub", "onnxruntime", "pydantic", "rapidocr", "scipy", "sklearn", "transformers"}
+    assert set(done.stdout.split()) & needless == set()

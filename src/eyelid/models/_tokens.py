@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenizers import Encoding, Tokenizer
@@ -28,8 +28,8 @@ class Window:
         unknown: letters of the text in words the tokenizer does not know, seen by this look.
     """
 
-    ids: list[int]
-    types: list[int]
+    ids: list[int] = field(repr=False)
+    types: list[int] = field(repr=False)
     start: int
     end: int
     unknown: int = 0
