@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from eyelid import Guard, HarmfulContentError, Policy, Surface
 from eyelid.errors import ConfigurationError, UninspectedError
-from eyelid.testing import FakeDetector, FakeReader, Fault, FaultyDetector
+from eyelid.testing import FakeDecoder, FakeDetector, FakeReader, Fault, FaultyDetector
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import (
@@ -24,8 +24,8 @@ from llama_index.core.schema import (
     RelatedNodeInfo,
     TextNode,
 )
-from llama_index.postprocessor.eyelid import EyelidNodePostprocessor
 
+from llama_index.postprocessor.eyelid import EyelidNodePostprocessor
 from tests.nodes_of import BAD, BAD_IMAGE, FORMS, GOOD_IMAGE, SAYS, b64, everything, scored, text, with_image
 
 
@@ -212,15 +212,31 @@ async def test_what_a_loader_fetches_is_what_the_model_is_shown(guard: Guard) ->
             assert block.resolve_image().read() == GOOD_IMAGE
 
 
-async def test_all_nodes_are_one_call_to_the_detector(guard: Guard, detector: FakeDetector) -> None:
+class CountingGuard(Guard):
+    """Notes how many exchanges each call was about."""
+
+    calls: list[int] = []  # noqa: RUF012 - shared with the copies that `under` makes
+
+    def check_many(self, exchanges: Any) -> Any:
+        self.calls.append(len(exchanges))
+        return super().check_many(exchanges)
+
+    async def acheck_many(self, exchanges: Any) -> Any:
+        self.calls.append(len(exchanges))
+        return await super().acheck_many(exchanges)
+
+
+async def test_all_nodes_are_one_call_to_the_guard(detector: FakeDetector) -> None:
     nodes = scored(*(text(f"tea {n}") for n in range(20)), *(with_image(form, GOOD_IMAGE) for form in FORMS))
-    EyelidNodePostprocessor(guard).postprocess_nodes(nodes, query_str="tea?")
-    await EyelidNodePostprocessor(guard).apostprocess_nodes(nodes, query_str="tea?")
-    assert len(detector.log.batches) == 2
-    assert {request.surface for batch in detector.log.batches for request in batch} == {Surface.RETRIEVED}
-    assert {request.prompt for batch in detector.log.batches for request in batch if request.source == "text"} == {
-        "tea?"
-    }
+    with CountingGuard([detector], decoder=FakeDecoder(), reader=FakeReader(SAYS)) as guard:
+        guard.calls.clear()
+        EyelidNodePostprocessor(guard).postprocess_nodes(nodes, query_str="tea?")
+        await EyelidNodePostprocessor(guard).apostprocess_nodes(nodes, query_str="tea?")
+        assert guard.calls == [24, 24]
+    assert len(detector.log.batches) == 4  # texts while the images are read, then what was read
+    texts = [request for batch in detector.log.batches for request in batch if request.source == "text"]
+    assert {request.surface for request in texts} == {Surface.RETRIEVED}
+    assert {request.prompt for request in texts} == {"tea?"}
 
 
 async def test_async_gives_the_same(guard: Guard) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.response.schema import RESPONSE_TYPE
-from llama_index.core.prompts.mixin import PromptMixinType
+from llama_index.core.prompts.mixin import PromptDictType, PromptMixinType
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from eyelid import Guard
@@ -70,8 +70,15 @@ class GuardedQueryEngine(BaseQueryEngine):
         self._check_sources = check_sources
         super().__init__(callback_manager=query_engine.callback_manager)
 
+    # Its prompts under their own names: LlamaIndex updates no prompt that lies two modules deep.
+    def _get_prompts(self) -> PromptDictType:
+        return self._inner._get_prompts()
+
+    def _update_prompts(self, prompts: PromptDictType) -> None:
+        self._inner._update_prompts(prompts)
+
     def _get_prompt_modules(self) -> PromptMixinType:
-        return {"query_engine": self._inner}
+        return self._inner._get_prompt_modules()
 
     def _query(self, query_bundle: QueryBundle) -> RESPONSE_TYPE:
         return self._passed(self._inner.query(query_bundle), query_bundle)
