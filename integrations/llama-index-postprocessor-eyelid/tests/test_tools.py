@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 from typing import Annotated, Any
 
 import pytest
@@ -167,6 +168,8 @@ def test_a_function_tool_stays_one(guard: Guard) -> None:
     assert tool.ctx_param_name == "ctx"
     assert tool.metadata is plain.metadata
     assert tool.real_fn.__name__ == "look"
+    assert inspect.signature(tool.real_fn) == inspect.signature(look)
+    assert not hasattr(tool.real_fn, "__wrapped__")
     with pytest.raises(ValueError, match="Context is required"):
         tool.call(q="a")
     assert type(plain) is FunctionTool

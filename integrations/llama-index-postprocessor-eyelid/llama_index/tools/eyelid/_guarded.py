@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from llama_index.core.base.llms.types import TextBlock
@@ -66,32 +68,30 @@ class GuardedFunctionTool(FunctionTool):
         """The function; what it returns is looked at as well."""
         own = self._tool.fn
 
-        @functools.wraps(own)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             run = functools.partial(self._run, own, *args, **kwargs)
             return _value(called(self._protection, self.metadata.get_name(), (args, self._asked(kwargs)), run, PAUSES))
 
-        return guarded
+        return _like(guarded, own)
 
     @property
     def async_fn(self) -> Callable[..., Any]:
         """The function for event loops; what it returns is looked at as well."""
         own = self._tool.async_fn
 
-        @functools.wraps(own)
         async def guarded(*args: Any, **kwargs: Any) -> Any:
             run = functools.partial(self._arun, own, *args, **kwargs)
             asked = (args, self._asked(kwargs))
             return _value(await acalled(self._protection, self.metadata.get_name(), asked, run, PAUSES))
 
-        return guarded
+        return _like(guarded, own)
 
     @property
     def real_fn(self) -> Callable[..., Any]:
         """As `fn` or `async_fn`, whichever the tool was made of: what a `CodeActAgent` hands to generated code."""
         own = self._tool.real_fn
         mine = self.async_fn if own is self._tool.async_fn else self.fn
-        return functools.wraps(own)(mine)
+        return _like(mine, own)
 
     def _run(self, own: Callable[..., Any], *args: Any, **kwargs: Any) -> ToolOutput:
         return self._wrapped(own(*args, **kwargs))
@@ -111,6 +111,15 @@ class GuardedFunctionTool(FunctionTool):
             for key, value in kwargs.items()
             if key != self.ctx_param_name and not (key in own and own[key] is value)
         }
+
+
+def _like(guarded: Callable[..., Any], own: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under the name and signature of the other, which cannot be reached by `__wrapped__`."""
+    functools.update_wrapper(guarded, own)
+    with suppress(TypeError, ValueError):
+        guarded.__signature__ = inspect.signature(own)  # type: ignore[attr-defined]  # where `inspect` looks
+    del guarded.__wrapped__  # type: ignore[attr-defined]  # set above
+    return guarded
 
 
 def _value(output: ToolOutput) -> Any:
