@@ -9,7 +9,7 @@ from eyelid import Action
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langchain_eyelid._check import Ruling
-from langchain_eyelid._messages import parts, stamped
+from langchain_eyelid._messages import stamped, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def admission(
     """The messages with what may be sent of them, or a refusal where one is not to be sent."""
     stopped = next((ruling for ruling in rulings if ruling.verdict["action"] == Action.BLOCK.value), None)
     if stopped is not None:
-        refusal = AIMessage(content=parts(stopped.message).text)
+        refusal = AIMessage(content=text_of(stopped.message))
         return Admission(messages, stamped(refusal, stopped.verdict))
     changed = {id(old): ruling.message for old, ruling in zip(asked, rulings, strict=True) if not ruling.allowed}
     return Admission([changed.get(id(message), message) for message in messages])

@@ -11,7 +11,7 @@ from eyelid.text import map_json_strings
 from langchain_core.messages import BaseMessage, ChatMessage, HumanMessage
 
 from langchain_eyelid._calls import MAX_LEAVES, leaves
-from langchain_eyelid._messages import Parts, blocked, parts, replace_text, stamped
+from langchain_eyelid._messages import Parts, blocked, replace_text, stamped, text_of
 from langchain_eyelid._verdict import verdict
 
 M = TypeVar("M", bound=BaseMessage)
@@ -42,7 +42,7 @@ class Context:
         requests are looked at. An answer to a harmful image is judged by what it says.
         """
         asked = next((message for message in reversed(messages) if is_human(message)), None)
-        return cls(parts(asked).text if asked is not None else "")
+        return cls(text_of(asked) if asked is not None else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Case(Generic[M]):
         return replace_text(self.message, text, ruling, calls=kept, images=images)
 
     def _refusal(self, found: Mapping[str, list[tuple[str, Outcome]]]) -> str:
-        first = next(each for part in ("text", "leaf", "aside") for _, each in found[part] if not each.allowed)
+        first = next(each for looks in found.values() for _, each in looks if not each.allowed)
         return self.policy.refusal(self.surface, _category(first))
 
 

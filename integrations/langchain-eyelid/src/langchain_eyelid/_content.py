@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from langchain_eyelid._images import Found, beside_image, read_image
+from langchain_eyelid._images import Found, beside_image, is_image, read_image
 
 #: How deep a value is followed; what lies deeper is uninspectable.
 MAX_DEPTH = 32
@@ -58,7 +58,7 @@ def kind_of(block: Any) -> Kind:
         return Kind.ASIDE if inner is Kind.TEXT else inner
     if name in _CALL_KINDS:
         return Kind.CALL
-    if read_image(block) is not None:
+    if is_image(block):
         return Kind.IMAGE
     return Kind.ASIDE if name in _ASIDE_KINDS or name.endswith(_SERVER_TOOLS) else Kind.UNKNOWN
 

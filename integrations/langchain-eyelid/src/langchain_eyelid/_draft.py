@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from langchain_eyelid._case import Ruling
 from langchain_eyelid._content import Kind, kind_of
-from langchain_eyelid._messages import blocked, parts, replace_text, stamped
+from langchain_eyelid._messages import blocked, parts, replace_text, stamped, text_of
 from langchain_eyelid._sum import Sum
 from langchain_eyelid._verdict import verdict, worse
 
@@ -101,7 +101,7 @@ class Draft:
         found = worse(found, ruling.verdict)
         if found["action"] == Action.ALLOW.value:
             return stamped(self._left(), found)
-        said, delivered = parts(ruling.message).text, parts(subject).text
+        said, delivered = text_of(ruling.message), text_of(subject)
         left = said.removeprefix(delivered).strip()
         return replace_text(ruling.message, f"\n\n{left}" if left else "", found, images=True)
 

@@ -45,19 +45,25 @@ _IDS = ("file_id", "fileId")
 _MIME_TYPES = ("mime_type", "mimeType", "media_type")
 
 
-def read_image(block: Mapping[str, Any]) -> Found | None:
-    """The image in a content block of any provider; None where the block is no image."""
-    for name in _WRAPPERS:
-        if isinstance(block.get(name), Mapping):
-            return _carried({**block, **block[name]})
+def is_image(block: Mapping[str, Any]) -> bool:
+    """Whether a content block of any provider is, or claims to be, an image. Decodes nothing."""
     kind = block.get("type")
     if kind == "image_generation_call":
-        return _encoded(block["result"]) if block.get("result") else None
-    if (isinstance(kind, str) and kind in _IMAGE_TYPES) or any(
-        str(block.get(key, "")).startswith("image/") for key in _MIME_TYPES
-    ):
-        return _carried(block)
-    return None
+        return bool(block.get("result"))
+    if isinstance(kind, str) and kind in _IMAGE_TYPES:
+        return True
+    mime_types = (block.get(key) for key in _MIME_TYPES)
+    return any(isinstance(block.get(name), Mapping) for name in _WRAPPERS) or any(
+        isinstance(mime_type, str) and mime_type.startswith("image/") for mime_type in mime_types
+    )
+
+
+def read_image(block: Mapping[str, Any]) -> Found | None:
+    """The image in a content block; None where the block is no image."""
+    if not is_image(block):
+        return None
+    inner: Mapping[str, Any] = next((block[name] for name in _WRAPPERS if isinstance(block.get(name), Mapping)), {})
+    return _carried({**block, **inner})
 
 
 def beside_image(block: Mapping[Any, Any]) -> dict[Any, Any]:

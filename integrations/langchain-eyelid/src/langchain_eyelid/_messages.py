@@ -75,6 +75,11 @@ def parts(message: BaseMessage) -> Parts:
     )
 
 
+def text_of(message: BaseMessage) -> str:
+    """The text a reader sees, as in `parts`; nothing else is looked for."""
+    return "".join(_text_of(block) for block in _content(message) if kind_of(block) is Kind.TEXT)
+
+
 def surface_of(message: BaseMessage) -> Surface:
     """Where a message stands: a tool's result, a model's answer, or else input."""
     if isinstance(message, (ToolMessage, FunctionMessage)):

@@ -54,7 +54,7 @@ def shown(message: Any) -> str:
     return repr(message) + repr(message.model_dump()) + json.dumps(message.model_dump(), default=repr) + message.text
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     content=WORDS | st.lists(BLOCKS, max_size=4),
     calls=st.lists(CALLS, max_size=2),
@@ -77,7 +77,7 @@ def test_wherever_it_stands_in_an_answer(shared: Guard, content: Any, calls: Any
         assert ruling.message.content == message.content
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(content=WORDS | st.lists(BLOCKS, max_size=4), artifact=VALUES)
 def test_wherever_it_stands_in_a_tools_result(shared: Guard, content: Any, artifact: Any) -> None:
     message = ToolMessage(content=content, artifact=artifact, tool_call_id="1")
@@ -90,7 +90,7 @@ SENTENCES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(text=SENTENCES, size=st.integers(1, 60), calls=st.lists(CALLS, max_size=2), listed=st.booleans())
 def test_however_a_stream_is_cut(shared: Guard, text: str, size: int, calls: Any, listed: bool) -> None:
     content: Any = [{"type": "text", "text": text}] if listed else text
