@@ -1,8 +1,12 @@
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 import eyelid
 from eyelid.engine import Workers
 from eyelid.engine._workers import MAX_ABANDONED
-from eyelid.errors import ConfigurationError
+from eyelid.errors import ConfigurationError, EngineError
 from eyelid.guard import Guard
 from eyelid.policy import Policy
 from eyelid.testing import FakeDetector, Fault, FaultyDetector
@@ -149,3 +153,92 @@ def test_a_forked_child_gets_threads_of_its_own() -> None:
         "sys.exit(os.waitpid(child, 0)[1] or not allowed)\n"
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@contextmanager
+def no_more_threads() -> Iterator[None]:
+    """Nobody has so much memory for a stack."""
+    usual = threading.stack_size(2**46)
+    try:
+        yield
+    finally:
+        threading.stack_size(usual)
+
+
+def test_where_the_system_gives_no_thread_that_is_said_and_nothing_is_lost_by_it() -> None:
+    workers = Workers(2)
+    with no_more_threads(), pytest.raises(EngineError, match="no thread"):
+        workers.submit(lambda: 1, seconds=5, late=late)
+    assert workers.submit(lambda: 1, seconds=5, late=late).result(5) == 1
+    hold = threading.Event()
+    held = workers.submit(hold.wait, seconds=5, late=late)
+    with no_more_threads():  # the one that is there does the work
+        future = workers.submit(lambda: 2, seconds=5, late=late)
+    hold.set()
+    assert held.result(5)
+    assert future.result(5) == 2
+
+
+def test_cancelling_a_call_under_way_reaches_what_it_starts() -> None:
+    workers, entered, leave = Workers(1), threading.Event(), threading.Event()
+    future: Future[object] = Future()
+
+    def begin() -> object:
+        entered.set()
+        leave.wait(5)
+        return future
+
+    answer = workers.submit(begin, seconds=5, late=late)
+    assert entered.wait(5)
+    answer.cancel()  # too late for the call, in time for what it starts
+    leave.set()
+    assert isinstance(answer.exception(5), BaseException)
+    assert future.cancelled()
+
+
+def test_what_begins_after_the_end_is_watched() -> None:
+    workers, hold = Workers(1), threading.Event()
+    first = workers.submit(lambda: 1, seconds=5, late=late)
+    assert first.result(5) == 1
+    ready = threading.Event()
+    second = workers.submit(lambda: ready.wait(5), seconds=5, late=late)
+    hung = workers.submit(hold.wait, seconds=0.05, late=late)
+    with hung._condition:  # so that nothing runs while the watch sees that all is over
+        ready.set()
+        assert second.result(5)
+        workers.close()
+        time.sleep(0.1)
+    assert hung.result(5) == "late"
+    hold.set()
+
+
+class Content:
+    """Something to watch the end of."""
+
+
+def test_what_a_promise_was_made_for_goes_with_it() -> None:
+    workers = Workers(1)
+
+    def ask() -> weakref.ref[Content]:
+        content, promises = Content(), []
+
+        def begin() -> Future[int]:
+            promise = Future[int]()
+            promises.append(promise)
+            return promise
+
+        answer = workers.submit(lambda content=content: begin(), seconds=5, late=late)
+        while not (promises and promises[0]._done_callbacks):
+            time.sleep(0.002)
+        promises.pop().set_result(1)
+        assert answer.result(5) == 1
+        return weakref.ref(content)
+
+    assert workers.submit(lambda: 1, seconds=5, late=late).result(5) == 1
+    gc.disable()
+    try:
+        seen = ask()
+        time.sleep(0.05)
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from typing import Any, TypeVar
+from weakref import ref
 
 T = TypeVar("T")
 
@@ -19,11 +20,11 @@ def after(futures: Sequence[Future[Any]], then: Callable[[list[Any]], T | Future
             returns its future. What it raises becomes the exception of the future.
 
     Returns:
-        A future; cancelling it cancels those that have not begun.
+        A future; cancelling it cancels those that have not begun, of the work that `then` started as well.
     """
     whole: Future[T] = Future()
     left = _Countdown(len(futures), lambda: _conclude(whole, futures, then))
-    whole.add_done_callback(lambda _: _let_go(whole, futures))
+    whole.add_done_callback(lambda done: _let_go(done, futures))
     for future in futures:
         future.add_done_callback(left.one)
     if not futures:
@@ -33,14 +34,18 @@ def after(futures: Sequence[Future[Any]], then: Callable[[list[Any]], T | Future
 
 class _Countdown:
     def __init__(self, number: int, end: Callable[[], None]) -> None:
-        self._left, self._end, self._lock = number, end, threading.Lock()
+        self._left, self._lock = number, threading.Lock()
+        self._end: Callable[[], None] | None = end
 
     def one(self, _: Future[Any]) -> None:
         with self._lock:
             self._left -= 1
-            last = self._left == 0
-        if last:
-            self._end()
+            if self._left:
+                return
+            # A future keeps its callbacks: were this one to keep the end, content would wait for the garbage collector.
+            end, self._end = self._end, None
+        if end is not None:
+            end()
 
 
 def _conclude(whole: Future[T], futures: Sequence[Future[Any]], then: Callable[[list[Any]], T | Future[T]]) -> None:
@@ -52,7 +57,9 @@ def _conclude(whole: Future[T], futures: Sequence[Future[Any]], then: Callable[[
         settle(whole, error=error)
         return
     if isinstance(made, Future):
+        started = ref(made)
         follow(made, whole)
+        whole.add_done_callback(lambda done: _let_go(done, filter(None, [started()])))
     else:
         settle(whole, made)
 
@@ -85,10 +92,11 @@ def settle(future: Future[T], result: T | None = None, *, error: BaseException |
 def _result(future: Future[Any]) -> Any:
     if future.cancelled():
         return CancelledError()
-    return future.exception() or future.result()
+    error = future.exception()
+    return future.result() if error is None else error
 
 
-def _let_go(whole: Future[Any], futures: Sequence[Future[Any]]) -> None:
+def _let_go(whole: Future[Any], futures: Iterable[Future[Any]]) -> None:
     if whole.cancelled():
         for future in futures:
             future.cancel()

@@ -13,12 +13,14 @@ import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any
+from weakref import ReferenceType, ref
 
 from eyelid.engine._forks import in_every_fork
 from eyelid.engine._futures import settle
-from eyelid.errors import ConfigurationError
+from eyelid.errors import ConfigurationError, EngineError
 
 #: Hung calls tolerated at a time. Beyond it calls are answered as late without being tried, so that a role
 #: which always hangs does not fill the process with threads.
@@ -28,12 +30,14 @@ MAX_ABANDONED = 32
 class _Answer(Future[Any]):
     """Of a job. Cancelling it reaches the promise that its thread left behind."""
 
-    promise: Future[Any] | None = None
+    #: Weak, for the promise refers to the job by its callback: whoever is to keep the promise holds it.
+    promise: ReferenceType[Future[Any]] | None = None
+    unwanted = False
 
     def cancel(self) -> bool:
-        if self.promise is not None:
-            return self.promise.cancel()
-        return super().cancel()
+        self.unwanted = True
+        promise = self.promise and self.promise()
+        return super().cancel() if promise is None else promise.cancel()
 
 
 class _Job:
@@ -72,11 +76,10 @@ class _Crew:
         with self._changed:
             if self._closed:
                 raise ConfigurationError("the guard is closed")
+            if self._threads < min(self._size, self._unfinished + 1):
+                self._enlist()
             self._unfinished += 1
             self._queue.put(job)
-            if self._threads < min(self._size, self._unfinished):
-                self._threads += 1
-                self._start(self._serve)
 
     def close(self) -> None:
         with self._changed:
@@ -84,6 +87,16 @@ class _Crew:
             for _ in range(self._threads):
                 self._queue.put(None)
             self._changed.notify_all()
+
+    def _enlist(self) -> None:
+        """One more thread; where the system gives none, those that are there have to do."""
+        try:
+            self._start(self._serve)
+        except RuntimeError as error:
+            if not self._threads:
+                raise EngineError("no thread can be started: a limit of the system is reached") from error
+        else:
+            self._threads += 1
 
     def _start(self, target: Callable[[], None]) -> None:
         threading.Thread(target=target, name="eyelid-worker", daemon=True).start()
@@ -98,9 +111,9 @@ class _Crew:
 
     def _perform(self, job: _Job) -> bool:
         """Whether the thread is still wanted: false where the job was given up while it ran."""
-        if not self._watch(job):
-            return job.answer(job.late())
         try:
+            if not self._watch(job):
+                return job.answer(job.late())
             made = job.work()
         except BaseException as error:  # noqa: BLE001  it belongs to whoever waits; the thread goes on
             made = error
@@ -111,27 +124,33 @@ class _Crew:
     def _promised(self, job: _Job, promise: Future[Any]) -> bool:
         """The answer comes later; the thread goes on and the watch stays."""
         with self._changed:
-            if job not in self._running:
-                return False
-            job.future.promise = promise
+            given_up = job not in self._running
+            if not given_up:
+                job.future.promise = ref(promise)
+        if given_up:
+            promise.cancel()
+            return False
         promise.add_done_callback(lambda done: self._kept(job, done))
+        if job.future.unwanted:  # since it was begun
+            promise.cancel()
         return True
 
     def _kept(self, job: _Job, promise: Future[Any]) -> None:
         with self._changed:
             self._running.discard(job)
-        job.answer(CancelledError() if promise.cancelled() else promise.exception() or promise.result())
+        error = CancelledError() if promise.cancelled() else promise.exception()
+        job.answer(promise.result() if error is None else error)
 
     def _watch(self, job: _Job) -> bool:
         """Start the clock of a job; false where too many hang already for another to be tried."""
         with self._changed:
             if self._abandoned >= MAX_ABANDONED:
                 return False
+            if not self._watched:
+                self._start(self._expire)
+                self._watched = True
             job.due = time.monotonic() + job.seconds
             self._running.add(job)
-            if not self._watched:
-                self._watched = True
-                self._start(self._expire)
             if job.due < self._wake:
                 self._changed.notify_all()
             return True
@@ -150,6 +169,7 @@ class _Crew:
             with self._changed:
                 self._wake = min((job.due for job in self._running), default=math.inf)
                 if self._closed and not self._running:
+                    self._watched = False  # what was queued before may still begin
                     return
                 now = time.monotonic()
                 if self._wake > now:
@@ -164,12 +184,15 @@ class _Crew:
         if not job.answer(job.late()):
             return  # it came back in this very moment
         if job.future.promise is not None:
-            job.future.promise.cancel()  # no thread is held; what has not begun need not
+            if (promise := job.future.promise()) is not None:
+                promise.cancel()  # no thread is held; what has not begun need not
             return
         with self._changed:
             self._unfinished -= 1
             self._abandoned += 1
-        self._start(self._serve)
+            self._threads -= 1
+            with suppress(EngineError):  # the next one who asks for work tries again
+                self._enlist()
 
 
 class Workers:
@@ -193,6 +216,7 @@ class Workers:
 
         Raises:
             ConfigurationError: the workers are closed.
+            EngineError: the system gives no thread, and there is none.
         """
         job = _Job(work, seconds, late)
         self._present().submit(job)
