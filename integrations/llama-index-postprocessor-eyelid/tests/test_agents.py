@@ -231,3 +231,15 @@ async def test_a_tool_may_wait_for_a_person(guard: Guard) -> None:
     assert str(await handler) == "Done it is."
     assert "they said" in "".join(seen)
     assert BAD not in "".join(line for line in seen if "ToolCallResult" in line or "AgentOutput" in line)
+
+
+async def test_what_generated_code_prints_can_be_guarded(guard: Guard) -> None:
+    def execute_all(code: str) -> str:
+        """Run code."""
+        return f"printed {BAD}"
+
+    llm = guard_llm(FakeLLM(responses=SCRIPTS["codeact"]), guard)
+    code_execute_fn: Any = guard_tool(execute_all, guard).real_fn  # type: ignore[attr-defined]
+    _, seen = await run(CodeActAgent(code_execute_fn=code_execute_fn, llm=llm, tools=[]))
+    assert "printed" in seen
+    assert BAD not in seen
