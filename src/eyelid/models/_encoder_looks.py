@@ -77,14 +77,14 @@ class EncoderTexts:
             whole = self._encode(text, prompt)
         if len(whole.ids) <= self._window:
             return [self._look(whole, text, 0, prompt)]
-        places = _of_text(whole, prompt)
-        room = self._window - (len(whole.ids) - len(places)) - _SLACK
+        own = _of_text(whole, prompt)
+        room = self._window - (len(whole.ids) - len(own)) - _SLACK
         if room < 2 * _SLACK:
             raise InputError(f"prompt and special tokens leave {max(room, 0)} of {self._window} tokens for the text")
         looks: list[EncoderLook] = []
-        for first, last in token_windows(len(places), size=room, overlap=min(_OVERLAP, room // 2)):
-            start = places[first][1][0] if first else 0
-            end = places[last][1][0] if last < len(places) else len(text)
+        for first, last in token_windows(len(own), size=room, overlap=min(_OVERLAP, room // 2)):
+            start = _characters(whole, own[first])[0] if first else 0
+            end = _characters(whole, own[last])[0] if last < len(own) else len(text)
             looks += self._pieces(text, start, end, prompt)
         return looks
 
@@ -100,9 +100,8 @@ class EncoderTexts:
             yield from self._pieces(text, (start + end) // 2, end, prompt)
 
     def _encode(self, text: str, prompt: str) -> Encoding:
-        if not prompt:
-            return self._tokenizer.encode(encodable(text))
-        return self._tokenizer.encode(encodable(prompt), encodable(text))
+        given = (encodable(prompt), encodable(text)) if prompt else encodable(text)
+        return self._tokenizer.encode_batch([given])[0]  # of the tokenizer's calls only this one lets other threads run
 
     def _cut(self, prompt: str, tokens: int) -> str:
         offsets = self._tokenizer.encode(encodable(prompt), add_special_tokens=False).offsets
@@ -112,15 +111,23 @@ class EncoderTexts:
         )
 
     def _look(self, encoding: Encoding, text: str, start: int, prompt: str) -> EncoderLook:
-        unknown = 0
-        if self._unknown is not None and self._unknown in encoding.ids:
-            places = _of_text(encoding, prompt)
-            unknown = sum(sum(map(str.isalpha, text[a:b])) for i, (a, b) in places if i == self._unknown)
-        return EncoderLook(encoding.ids, encoding.type_ids, start, start + len(text), unknown)
+        ids = encoding.ids
+        strange = [at for at in _of_text(encoding, prompt) if ids[at] == self._unknown] if self._unknown in ids else []
+        unknown = sum(sum(map(str.isalpha, text[slice(*_characters(encoding, at))])) for at in strange)
+        return EncoderLook(ids, encoding.type_ids, start, start + len(text), unknown)
 
 
-def _of_text(encoding: Encoding, prompt: str) -> list[tuple[int, tuple[int, int]]]:
-    """Ids and character ranges of the tokens of the text: not of the prompt, nor special ones."""
+def _of_text(encoding: Encoding, prompt: str) -> range:
+    """Numbers of the tokens of the text: not of the prompt, nor special ones."""
+    sequences = encoding.sequence_ids
     number = 1 if prompt else 0
-    rows = zip(encoding.ids, encoding.offsets, encoding.sequence_ids, strict=True)
-    return [(token, place) for token, place, sequence in rows if sequence == number]
+    count = sequences.count(number)
+    first = sequences.index(number) if count else 0
+    return range(first, first + count)
+
+
+def _characters(encoding: Encoding, token: int) -> tuple[int, int]:
+    # One at a time: the list of all of a long text would hold the interpreter for long.
+    found = encoding.token_to_chars(token)
+    assert found is not None
+    return found
