@@ -213,11 +213,13 @@ def test_pictures_and_spinners_in_braille_stay() -> None:
      "\u2067\u202eab\u2069", braille(SHORT)],
 )  # fmt: skip
 def test_the_time_is_proportional_to_the_length(unit: str) -> None:
-    def took(length: int) -> float:
-        text = (unit * (length // len(unit) + 1))[:length]
+    def once(text: str) -> float:
         start = time.process_time()
         views(text)
         return time.process_time() - start
 
-    took(2_000)
+    def took(length: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        return min(once(text) for _ in range(3))  # what else the machine does only adds
+
     assert took(80_000) < 16 * took(20_000) + 0.2
