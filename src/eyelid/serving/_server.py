@@ -14,11 +14,14 @@ import uvicorn
 from eyelid.errors import ConfigurationError
 from eyelid.guard import Guard
 from eyelid.serving._app import create_app
+from eyelid.serving._at_exit import stopped_at_exit
 from eyelid.serving._protocol import bounded
 from eyelid.serving._settings import Listen, Settings
 
 #: The largest head of a request, in bytes.
 MAX_HEAD = 16 * 1024
+#: Seconds that an end may take beyond the time that requests have.
+_SPARE = 5.0
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -30,6 +33,8 @@ def serve(
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a guard until SIGTERM or SIGINT; what is under way then is finished first.
+
+    On a daemon thread it serves until the interpreter ends, which waits for what is under way.
 
     Args:
         guard: as for `create_app`.
@@ -49,7 +54,8 @@ def serve(
         server = _Server(_config(create_app(guard, settings), listen))
         if started is not None:
             server.on_start = lambda: started(_url(listen, place))
-        server.run(sockets=[place])
+        with stopped_at_exit(server.stop, listen.grace + _SPARE):
+            server.run(sockets=[place])
 
 
 class _Server(uvicorn.Server):
@@ -61,6 +67,9 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started and self.on_start is not None:
             self.on_start()
+
+    def stop(self) -> None:
+        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
