@@ -13,11 +13,19 @@ export HF_HUB_OFFLINE := 1
 export NO_MKDOCS_2_WARNING := true
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help install demo test check lint types docs format clean
+#: What the integrations promise to work with: their lowest versions, and whatever is newest.
+OLDEST_langchain := langchain-core==1.4.0 langchain==1.3.0 langgraph==1.2.0
+NEWEST_langchain := --upgrade langchain-core langchain langgraph
+OLDEST_llama-index-postprocessor := llama-index-core==0.14.23
+NEWEST_llama-index-postprocessor := --upgrade llama-index-core
+
+.PHONY: help install demo test check lint types docs format clean .versions
 
 help:
 	@echo "make demo    run the demonstration on the files in examples/"
 	@echo "make test    run the tests (ARGS='-k name' chooses)"
+	@echo "make oldest-langchain, newest-langchain, oldest-llama-index-postprocessor, newest-llama-index-postprocessor"
+	@echo "             run an integration's tests in an environment of its own, with those versions"
 	@echo "make check   lint, types, documentation, tests"
 	@echo "make format  sort imports and format"
 	@echo "make clean   remove what was built, the virtual environment included"
@@ -42,6 +50,17 @@ test: $(STAMP)
 	@set -e; for each in $(INTEGRATIONS); do \
 		echo "$$each"; (cd $$each && $(abspath $(BIN))/python -m pytest $(ARGS)); done
 
+oldest-%: ; @$(MAKE) --no-print-directory VERSIONS="$(OLDEST_$*)" WHICH=oldest-$* WHOSE=$* .versions
+newest-%: ; @$(MAKE) --no-print-directory VERSIONS="$(NEWEST_$*)" WHICH=newest-$* WHOSE=$* .versions
+
+.versions:
+	@test -n "$(VERSIONS)" || { echo "there is no integration $(WHOSE)"; exit 1; }
+	@$(PYTHON) -m venv .venv-$(WHICH)
+	@grep -v '^lang\|^llama' constraints.txt > .venv-$(WHICH)/constraints.txt
+	@.venv-$(WHICH)/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) \
+		-c .venv-$(WHICH)/constraints.txt -e ".[offline,ocr]" -e "integrations/$(WHOSE)-eyelid[test]" $(VERSIONS)
+	@cd integrations/$(WHOSE)-eyelid && $(CURDIR)/.venv-$(WHICH)/bin/python -m pytest $(ARGS)
+
 check: $(STAMP)
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
@@ -64,5 +83,5 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-report.html demo-report.jsonl
+	rm -rf $(VENV) .venv-* site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis demo-report.html demo-report.jsonl
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
