@@ -14,8 +14,8 @@ import eyelid
 import pytest
 from eyelid import Guard
 from llama_index.core.instrumentation import get_dispatcher
-from llama_index.postprocessor.eyelid.testing import FakeLLM
 
+from llama_index.postprocessor.eyelid.testing import FakeLLM
 from tests.engines_of import ANSWER, Shelf, nodes
 from tests.nodes_of import BAD
 
