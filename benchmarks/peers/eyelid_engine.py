@@ -32,8 +32,7 @@ class Classifier:
     @torch.inference_mode()
     def run(self, batch: Sequence[Encoding], /) -> list[float]:
         packed = Packed.of([(encoding.ids, encoding.type_ids) for encoding in batch])
-        starts = torch.tensor([0, *packed.lengths[:-1]]).cumsum(0)
-        first = self._encoder(packed)[starts].float()
+        first = self._encoder.first(packed).float()
         pooled = torch.tanh(torch.nn.functional.linear(first, *self._pooler))
         logits = torch.nn.functional.linear(pooled, *self._head)[packed.places]
         return torch.softmax(logits, -1)[:, 1].tolist()

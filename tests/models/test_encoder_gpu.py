@@ -49,6 +49,7 @@ def test_hidden_states_are_those_of_the_cpu(exact: FrozenEncoder, dtype: torch.d
         found, expected = encoder(batch).float(), exact(batch)
         assert found.device.type == "cuda"
         assert (found.cpu() - expected).abs().max() < most
+        assert (encoder.first(batch).float() - found[batch.starts.cuda()]).abs().max() < most
         pooled = pool(found, batch.lengths).cpu()
         torch.testing.assert_close(pooled, pool(found.cpu(), batch.lengths), atol=1e-4, rtol=1e-4)
 

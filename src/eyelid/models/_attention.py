@@ -48,7 +48,7 @@ def attend(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
     Returns:
         Shape [tokens, hidden]; 0 behind the sequences.
     """
-    out = qkv.new_zeros(qkv.shape[0], qkv.shape[1] // 3)
+    out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
     start = 0
     for count, length in _pieces(laid.lengths, heads * qkv.element_size()):
         tokens = slice(start, start + count * length)
@@ -56,7 +56,19 @@ def attend(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
         done = mixed(q, k, v, lambda scores, _: torch.softmax(scores, -1))
         out[tokens].view(count, length, heads, -1).transpose(1, 2).copy_(done.view(count, heads, length, -1))
         start = tokens.stop
+    out[start:] = 0
     return out
+
+
+def attend_first(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
+    """The same for the first token of each sequence alone, shape [sequences, hidden]."""
+    parts = qkv.split([*laid.lengths, len(qkv) - sum(laid.lengths)])[:-1]
+    return torch.cat([_attend_first(*part.view(len(part), 3, heads, -1).unbind(1)) for part in parts])
+
+
+def _attend_first(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    weights = torch.softmax((q[:1] * k).sum(-1, dtype=torch.float32), dim=0).to(v.dtype)
+    return (weights[:, :, None] * v).sum(0).flatten()[None]
 
 
 def mixed(q: Tensor, k: Tensor, v: Tensor, normalise: Callable[[Tensor, int], Tensor]) -> Tensor:

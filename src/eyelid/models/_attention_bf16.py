@@ -33,12 +33,13 @@ def attend_in_bfloat16(qkv: Tensor, laid: Laid, heads: int) -> Tensor:
     Returns:
         Shape [tokens, hidden]; 0 behind the sequences.
     """
-    out = qkv.new_zeros(qkv.shape[0], qkv.shape[1] // 3)
+    out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
     start = 0
     for padded, group in groups(laid.lengths):
         end = start + sum(group)
         _attend(qkv[start:end], out[start:end], group, padded, heads)
         start = end
+    out[start:] = 0
     return out
 
 
@@ -56,9 +57,10 @@ def groups(lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
 
 def _attend(qkv: Tensor, out: Tensor, lengths: list[int], padded: int, heads: int) -> None:
     size = out.shape[1] // heads
-    room = qkv.new_zeros(3, len(lengths), heads, padded, size)
+    room = qkv.new_empty(3, len(lengths), heads, padded, size)
     for at, rows in enumerate(qkv.split(lengths)):
         room[:, at, :, : len(rows)].copy_(rows.view(-1, 3, heads, size).permute(1, 2, 0, 3))
+        room[:, at, :, len(rows) :] = 0
 
     def normalise(scores: Tensor, first: int) -> Tensor:
         for at, length in enumerate(lengths):

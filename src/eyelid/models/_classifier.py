@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -55,9 +54,7 @@ class PackedClassifier:
 
     def _score(self, batch: Sequence[EncoderLook]) -> list[Logits]:
         packed = Packed.of([(look.ids, look.types) for look in batch])
-        hidden = self._encoder(packed)
-        firsts = torch.tensor([0, *accumulate(packed.lengths)][:-1], device=hidden.device)
-        pooled = torch.tanh(F.linear(hidden[firsts].float(), *self._pooler))
+        pooled = torch.tanh(F.linear(self._encoder.first(packed).float(), *self._pooler))
         logits: list[Logits] = F.linear(pooled, *self._classifier).cpu()[packed.places].tolist()
         return logits
 

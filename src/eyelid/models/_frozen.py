@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from eyelid.engine import choose_device
-from eyelid.models._attention import attend
+from eyelid.models._attention import attend, attend_first
 from eyelid.models._attention_bf16 import attend_in_bfloat16
 from eyelid.models._attention_cuda import attend_on_cuda, works_on_cuda
 from eyelid.models._bert_files import BertConfig
 from eyelid.models._folding import Folding, Weights
 from eyelid.models._graphs import Graphs
-from eyelid.models._laid import Laid, lay
+from eyelid.models._laid import Laid, lay, sent
 from eyelid.models._linear import works_in_bfloat16
 from eyelid.models._packed import Packed, rounded
 
@@ -67,22 +67,43 @@ class FrozenEncoder:
         """Hidden states, shape [tokens, hidden], on the device."""
         if self._graphs is not None:
             return self._graphs(batch)
-        tokens = len(batch.ids)
-        laid = lay(batch.padded(rounded(tokens)), self.device)
-        return self._forward(replace(laid, lengths=batch.lengths))[:tokens]
+        return self._forward(self._lay(batch))[: len(batch.ids)]
+
+    @torch.inference_mode()
+    def first(self, batch: Packed) -> Tensor:
+        """Hidden states of the first token of each sequence, shape [sequences, hidden], on the device.
+
+        On a CPU the last layer is computed for these alone, which saves an eighth of six layers.
+        """
+        starts = sent(batch.starts, self.device)
+        if self._graphs is not None:
+            return self._graphs(batch)[starts]
+        laid = self._lay(batch)
+        *layers, last = self._layers
+        x = self._embed(laid)
+        for layer in layers:
+            x = self._through(layer, x, self._attend(layer.qkv(x), laid, self.config.heads))
+        return self._through(last, x[starts], attend_first(last.qkv(x), laid, self.config.heads))
+
+    def _lay(self, batch: Packed) -> Laid:
+        return replace(lay(batch.padded(rounded(len(batch.ids))), self.device), lengths=batch.lengths)
 
     def _forward(self, laid: Laid) -> Tensor:
+        x = self._embed(laid)
+        for layer in self._layers:
+            x = self._through(layer, x, self._attend(layer.qkv(x), laid, self.config.heads))
+        return x
+
+    def _embed(self, laid: Laid) -> Tensor:
         tables = self._embeddings
         x = (
             F.embedding(laid.ids, tables.words)
             + F.embedding(laid.positions, tables.places)
             + F.embedding(laid.types, tables.types)
         )
-        x = tables.norm(x).to(self.dtype)
-        for layer in self._layers:
-            x = self._layer(layer, x, laid)
-        return x
+        return tables.norm(x).to(self.dtype)
 
-    def _layer(self, layer: Weights, x: Tensor, laid: Laid) -> Tensor:
-        x = layer.norm1(layer.out.plus(self._attend(layer.qkv(x), laid, self.config.heads), x))
+    def _through(self, layer: Weights, x: Tensor, attended: Tensor) -> Tensor:
+        """What follows attention in a layer."""
+        x = layer.norm1(layer.out.plus(attended, x))
         return layer.norm2(layer.down.plus(layer.up.gelu(x), x))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import accumulate, chain
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from torch.nn.functional import pad
 
 #: Token counts that passes are rounded up to on a CPU: multiples of the step, up to the size. Each count that occurs
 #: costs kernels of its own, half a megabyte and half a millisecond for each kind of layer.
-_STEPS = ((256, 16), (512, 32), (1024, 64))
-_LARGE = 128
+_STEPS = ((256, 16), (512, 32))
+_LARGE = 64
 
 
 def rounded(tokens: int) -> int:
@@ -53,6 +53,11 @@ class Packed:
             lengths=lengths,
             places=torch.from_numpy(np.argsort(np.array(order, dtype=np.int64))),
         )
+
+    @property
+    def starts(self) -> Tensor:
+        """Where each sequence begins, shape [sequences]."""
+        return torch.tensor(list(accumulate(self.lengths, initial=0))[:-1], dtype=torch.long)
 
     def padded(self, tokens: int) -> Packed:
         """The same with empty tokens behind, up to so many: they are a sequence of their own, which nothing sees."""
