@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -217,3 +217,34 @@ def test_drain_takes_out_all() -> None:
         scheduler.add(each)
     assert set(map(id, scheduler.drain())) == set(map(id, added))
     assert scheduler.items == 0
+
+
+def test_work_that_heads_both_lines_is_taken_once() -> None:
+    scheduler = Scheduler(PLENTY)
+    first = Entry(Item(A, None, 10, size=1, key="k"), Claim(), 0.0, [object()])
+    scheduler.add(first)
+    scheduler.join(first.item, Claim(urgent=True), object())
+    assert take(scheduler).entries == [first]
+    assert (scheduler.items, scheduler.tokens, scheduler.size) == (0, 0, 0)
+
+
+@given(st.lists(st.tuples(entries, st.integers(0, 5)), max_size=40), st.integers(1, 200))
+def test_joining_loses_nothing_and_gives_nothing_twice(work: list[tuple[Entry, int]], budget: int) -> None:
+    scheduler = Scheduler(PLENTY)
+    added: list[Entry] = []
+    for each, key in work:
+        each.item = replace(each.item, key=key)
+        if scheduler.join(each.item, each.claim, object()) is None:
+            scheduler.add(each)
+            added.append(each)
+    assert sorted(map(id, everything(scheduler, budget=budget))) == sorted(map(id, added))
+    assert (scheduler.items, scheduler.tokens, scheduler.size) == (0, 0, 0)
+
+
+def test_work_that_is_urgent_for_one_stays_so_when_another_joins_with_less_time() -> None:
+    scheduler = Scheduler(PLENTY)
+    first = Entry(Item(A, None, 10, key="k"), Claim(urgent=True), 0.5, [object()])
+    scheduler.add(first)
+    scheduler.add(other := entry(runner=B, deadline=1.0))
+    assert scheduler.join(first.item, Claim(deadline=4.0), object()) is first
+    assert everything(scheduler) == [first, other]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -109,7 +109,8 @@ class Scheduler:
         entry.waiters.append(waiter)
         entry.expires = max(entry.expires, claim.deadline)
         if not entry.taken and ((claim.urgent and not entry.claim.urgent) or claim.deadline < entry.claim.deadline):
-            entry.hurry(claim)  # it moves forward; where it stood before it is passed over
+            # It moves forward; where it stood before it is passed over.
+            entry.hurry(replace(claim, urgent=claim.urgent or entry.claim.urgent))
             self._line(entry).push(entry)
         return entry
 
@@ -156,10 +157,11 @@ class Scheduler:
         while heads:
             line = min(heads, key=lambda line: heads[line].due)
             entry = heads.pop(line)
-            if used and used + entry.item.tokens > allowed:
-                break
-            used += entry.item.tokens
-            yield self._pop(line, entry)
+            if not entry.taken:  # one that moved forward may head both lines
+                if used and used + entry.item.tokens > allowed:
+                    break
+                used += entry.item.tokens
+                yield self._pop(line, entry)
             if head := self._head(line, now, lapsed):
                 heads[line] = head
 
