@@ -2,7 +2,7 @@
 
 Threads cannot be killed, so a call that hangs is abandoned: its future is answered, another thread takes its
 place, and the hung one ends if the call ever returns. All threads are daemons: none keeps the interpreter
-from leaving.
+from leaving, but for the few seconds that it waits for what is under way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 from weakref import ReferenceType, ref
 
+from eyelid.engine._exit import INTERPRETER, WorkerThread
 from eyelid.engine._forks import in_every_fork
 from eyelid.engine._futures import settle
 from eyelid.errors import ConfigurationError, EngineError
@@ -91,20 +92,20 @@ class _Crew:
     def _enlist(self) -> None:
         """One more thread; where the system gives none, those that are there have to do."""
         try:
-            self._start(self._serve)
+            thread = WorkerThread(target=lambda: self._serve(thread), name="eyelid-worker", daemon=True)
+            thread.start()
         except RuntimeError as error:
             if not self._threads:
                 raise EngineError("no thread can be started: a limit of the system is reached") from error
         else:
             self._threads += 1
 
-    def _start(self, target: Callable[[], None]) -> None:
-        threading.Thread(target=target, name="eyelid-worker", daemon=True).start()
-
-    def _serve(self) -> None:
+    def _serve(self, thread: WorkerThread) -> None:
         while (job := self._queue.get()) is not None:
+            thread.working = True
             kept = self._perform(job) if job.future.set_running_or_notify_cancel() else True
             self._leave(job, abandoned=not kept)
+            thread.working = False
             if not kept:
                 return  # another thread has taken this one's place
             del job  # an idle thread holds no content
@@ -142,12 +143,12 @@ class _Crew:
         job.answer(promise.result() if error is None else error)
 
     def _watch(self, job: _Job) -> bool:
-        """Start the clock of a job; false where too many hang already for another to be tried."""
+        """Start the clock of a job; false where too many hang already, or too little time is left, to try another."""
         with self._changed:
-            if self._abandoned >= MAX_ABANDONED:
+            if self._abandoned >= MAX_ABANDONED or INTERPRETER.ending:
                 return False
             if not self._watched:
-                self._start(self._expire)
+                threading.Thread(target=self._expire, name="eyelid-worker", daemon=True).start()
                 self._watched = True
             job.due = time.monotonic() + job.seconds
             self._running.add(job)
