@@ -363,3 +363,83 @@ def test_work_that_is_cancelled_while_it_is_taken_leaves_nothing_for_later_work_
     eventually(lambda: engine.stats().cancelled == 1)
     assert not echo.seen
     assert engine.submit(Item(echo, 1, 1, key="same")).result(20) == 2
+
+
+def test_what_a_pass_had_made_is_gone_before_its_halves_are_run() -> None:
+    made: list[weakref.ref[Echo]] = []
+    held_still: list[bool] = []
+
+    def too_much(batch: Sequence[int]) -> Sequence[int]:
+        held_still.extend(ref() is not None for ref in made)
+        large = Echo()
+        made.append(weakref.ref(large))
+        if len(batch) > 1:
+            raise MemoryError
+        return batch
+
+    assert [f.result(20) for f in Engine(ONE).submit_all(items(Does(too_much), range(2)))] == [0, 1]
+    assert held_still
+    assert not any(held_still)
+
+
+def test_an_engine_that_gave_up_draws_no_work_from_its_replicas() -> None:
+    class Dies(Echo):
+        def results(self, batch: Sequence[Any]) -> Sequence[Any]:
+            raise SystemExit
+
+    broken, dies, echo = Engine(ONE), Dies(), Echo()
+    for _ in range(2):
+        assert isinstance(outcome(broken.submit(Item(dies, 1, 1))), EngineError)
+    assert broken.broken
+    replicas = Replicas([(broken, dies), (Engine(ONE), echo)])
+    assert [f.result(20) for f in replicas.submit_all([(n, 10, None) for n in range(4)])] == [0, 2, 4, 6]
+
+
+def test_engines_are_at_hand_while_a_model_loads() -> None:
+    began, hold = threading.Event(), threading.Event()
+
+    def load() -> Echo:
+        began.set()
+        assert hold.wait(20)
+        return Echo()
+
+    loading = threading.Thread(target=shared, args=("a large model", load))
+    loading.start()
+    assert began.wait(20)
+    asking = threading.Thread(target=engine_for, args=(Device("cpu", workers=1, budget=78),))
+    asking.start()
+    asking.join(5)
+    assert not asking.is_alive()
+    hold.set()
+    loading.join(20)
+
+
+def test_what_follows_from_work_waits_neither_for_another_engine_nor_where_a_hang_is_noticed() -> None:
+    from eyelid.engine import after
+
+    other, gate = held(Limits(items=1))
+    waiting = other.submit(Item(Echo(), 0, 1))
+    first = Engine(ONE).submit(Item(Echo(), 1, 1))
+    follows = after([first], lambda made: other.submit_all([Item(Echo(), 3, 1)])[0])
+    started = time.monotonic()
+    eventually(lambda: other.stats().queued == 2)
+    assert time.monotonic() - started < 5
+
+    hold = threading.Event()
+    hangs = Engine(ONE, limits=Limits(items=1), hang_seconds=0.1)
+    lost = hangs.submit(Item(Does(lambda batch: [hold.wait(20)]), 1, 1))
+    eventually(lambda: hangs.stats().running == 1)
+    queued = hangs.submit(Item(Echo(), 2, 1))
+    instead = after([lost], lambda made: hangs.submit_all([Item(Echo(), 4, 1)])[0])
+    assert instead.result(10) == 8
+    assert queued.result(10) == 4
+    hold.set()
+    gate.set()
+    assert follows.result(20) == 6
+    assert waiting.result(20) == 0
+
+
+def test_items_are_made_without_the_engine_waiting() -> None:
+    engine, echo = Engine(ONE), Echo()
+    nested = (Item(echo, engine.submit(Item(echo, n, 1)).result(20), 1) for n in range(3))
+    assert [f.result(20) for f in engine.submit_all(nested)] == [0, 4, 8]

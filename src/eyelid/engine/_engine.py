@@ -35,6 +35,9 @@ _MOST = 4
 #: How often each is tried; the quickest counts, since a first one sets things up and others are disturbed.
 _TRIES = 4
 
+#: Of a thread: whether it does an engine's work now. It then waits for no engine: two could wait for each other.
+_INSIDE = threading.local()
+
 
 @dataclass(slots=True, eq=False)
 class _Pass:
@@ -74,7 +77,6 @@ class Engine:
         self._budgets = Budgets(self.device.budget)
         self._counts = Counts()
         self._running: set[_Pass] = set()
-        self._inside = threading.local()
         weakref.finalize(self, self._workers.close).atexit = False
 
     def submit(self, item: Item) -> Future[Any]:
@@ -91,20 +93,24 @@ class Engine:
         claim = current_claim()
         with self._lock:
             self._admit(item, claim, future)
-            self._wake()
+            self._wake_for([future])
         return future
 
     def submit_all(self, items: Iterable[Item]) -> list[Future[Any]]:
         """Queue items so that they can share passes; waits for room if there is none and the claim is patient.
 
-        It never waits on the thread of an event loop, nor on one of the engine's own.
+        It never waits on the thread of an event loop, nor on one of an engine's own.
 
         Returns:
             A future for each, in order; what could not be queued has its error there.
+
+        Raises:
+            EngineError: there is no thread to run it.
         """
         claim = current_claim()
         until = min(claim.deadline, time.monotonic() + _PATIENCE) if self._may_wait(claim) else 0.0
         futures: list[Future[Any]] = []
+        items = list(items)  # making them may take long, or ask the engine
         with self._lock:
             for item in items:
                 future: Future[Any] = Future()
@@ -114,7 +120,7 @@ class Engine:
                     self._admit(item, claim, future)
                 except EngineError as error:
                     settle(future, error=error)
-            self._wake()
+            self._wake_for(futures)
         return futures
 
     @property
@@ -212,7 +218,7 @@ class Engine:
         return claim.patient and not _on_a_loop() and not self._on_a_worker()
 
     def _on_a_worker(self) -> bool:
-        return getattr(self._inside, "working", False)
+        return getattr(_INSIDE, "working", False)
 
     def _make_room(self, item: Item, until: float) -> None:
         while not self._scheduler.room(item) and not (self._closed or self._broken or self._on_a_worker()):
@@ -237,19 +243,27 @@ class Engine:
             self._counts.refused += 1
             raise
 
+    def _wake_for(self, futures: Sequence[Future[Any]]) -> None:
+        try:
+            self._wake()
+        except EngineError:
+            for future in futures:
+                future.cancel()
+            raise
+
     def _wake(self) -> None:
         """Let workers look for work, as many as are free and as there is work for."""
         if len(self._running) >= self.device.workers:
             return
         for _ in range(min(self.device.workers - len(self._running), self._scheduler.items)):
             one = _Pass()
-            self._running.add(one)
             hang = max([self._hang, *(getattr(runner, "hang_seconds", 0.0) for runner in self._scheduler.runners)])
             self._workers.submit(lambda one=one: self._work(one), seconds=hang, late=lambda one=one: self._lose(one))  # type: ignore[misc]
+            self._running.add(one)  # its thread waits for the lock until then
 
     def _work(self, one: _Pass) -> None:
         """What a worker thread does: take a batch, run it, answer it."""
-        self._inside.working = True
+        _INSIDE.working = True
         try:
             self._take(one)
             answers: list[Any] = []
@@ -261,7 +275,7 @@ class Engine:
         else:
             self._end(one, answers)
         finally:
-            self._inside.working = False
+            _INSIDE.working = False
 
     def _take(self, one: _Pass) -> None:
         now = time.monotonic()
@@ -269,6 +283,7 @@ class Engine:
             before = self._scheduler.items
             idle = self.device.workers - sum(other.began > 0.0 for other in self._running)
             batch = self._scheduler.take(now, self._budgets, idle)
+            one.entries = [*batch.entries, *batch.lapsed]  # whatever happens next, they are answered for
             begun = [entry for entry in batch.entries if self._begins(entry)]
             self._counts.cancelled += before - self._scheduler.items - len(begun) - len(batch.lapsed)
             self._counts.expired += len(batch.lapsed)
@@ -314,7 +329,11 @@ class Engine:
             lost = one.entries + (self._scheduler.drain() if self._broken else [])
             self._leave(one)
             self._wake()
-        _fail(lost, EngineError("the model hung or died while it ran this"))
+        inside, _INSIDE.working = self._on_a_worker(), True  # what follows from it may not wait here either
+        try:
+            _fail(lost, EngineError("the model hung or died while it ran this"))
+        finally:
+            _INSIDE.working = inside
 
     def _leave(self, one: _Pass) -> None:
         one.over = True
@@ -325,9 +344,9 @@ class Engine:
 
     def _use_one_thread(self) -> None:
         torch = sys.modules.get("torch")
-        if torch is not None and self.device.kind == "cpu" and not getattr(self._inside, "single", False):
+        if torch is not None and self.device.kind == "cpu" and not getattr(_INSIDE, "single", False):
             torch.set_num_threads(1)
-            self._inside.single = True
+            _INSIDE.single = True
 
 
 def _on_a_loop() -> bool:

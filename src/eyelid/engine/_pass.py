@@ -30,6 +30,7 @@ def evaluate(runner: Runner, payloads: Sequence[Any], ran_out: Callable[[int], N
         problem = error
     if is_out_of_memory(problem):
         ran_out(len(payloads))
+        _forget_frames(problem)
         _free()
     if len(payloads) == 1:
         return [problem]
@@ -42,6 +43,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and ("out of memory" in str(error) or "can't allocate memory" in str(error))
+
+
+def _forget_frames(error: BaseException) -> None:
+    """What a pass has made is held by its frames, and they by its error: it would be there still for its halves."""
+    link: BaseException | None = error
+    while link is not None:
+        one, link = link, link.__cause__ or link.__context__
+        one.__traceback__ = one.__cause__ = one.__context__ = None
 
 
 def _free() -> None:

@@ -22,7 +22,7 @@ class _Registry:
     def __init__(self) -> None:
         self._engines: dict[tuple[str, int, int], Engine] = {}
         self._models: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
-        self._lock = threading.RLock()
+        self._unlock()
         in_every_fork(self, _Registry._unlock)
 
     def engine(self, device: Device) -> Engine:
@@ -38,18 +38,19 @@ class _Registry:
             return tuple(self._engines.values())
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
-        with self._lock:
+        with self._loading:
             found = self._models.get(key)
             if found is None:
                 found = self._models[key] = make()
             return cast(T, found)
 
     def close(self) -> None:
-        for engine in self._engines.values():
+        for engine in self.engines():
             engine.close(wait=_AT_EXIT)
 
     def _unlock(self) -> None:
-        self._lock = threading.RLock()
+        # Two, for a model may take long to load, and its engines are in use meanwhile.
+        self._lock, self._loading = threading.Lock(), threading.RLock()
 
 
 _REGISTRY = _Registry()

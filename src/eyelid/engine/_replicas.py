@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -44,7 +45,8 @@ class Replicas:
         Returns:
             A future for each, in order, as `Engine.submit_all`.
         """
-        loads = [engine.load for engine, _ in self._places] if len(self._places) > 1 else [0]
+        # One that has given up has an empty queue, and would draw everything to it.
+        loads = [math.inf if engine.broken else engine.load for engine, _ in self._places]
         shares: list[list[int]] = [[] for _ in self._places]
         for number, (_, tokens, _) in enumerate(work):
             place = loads.index(min(loads))

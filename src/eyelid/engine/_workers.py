@@ -37,7 +37,7 @@ class _Answer(Future[Any]):
 
     def cancel(self) -> bool:
         self.unwanted = True
-        promise = self.promise and self.promise()
+        promise = None if self.promise is None else self.promise()
         return super().cancel() if promise is None else promise.cancel()
 
 
