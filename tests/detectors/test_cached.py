@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eyelid.detectors import CachedDetector
+from eyelid.detectors._verdict_store import VerdictStore
 from eyelid.engine import claim
 from eyelid.errors import ConfigurationError
 from eyelid.guard import Guard
@@ -285,3 +286,14 @@ def test_an_incremental_detector_stays_one() -> None:
     assert not cached(inner).incremental
     inner.incremental = True  # type: ignore[attr-defined]
     assert cached(inner).incremental
+
+
+def test_forgetting_waits_for_what_is_being_remembered() -> None:
+    store = VerdictStore(2**20)
+    forgetting = threading.Thread(target=store.reset)
+    with store._lock:  # as while a finding is put in: half of it would be forgotten, and the count of bytes drift
+        forgetting.start()
+        forgetting.join(0.1)
+        assert forgetting.is_alive()
+    forgetting.join(5)
+    assert not forgetting.is_alive()

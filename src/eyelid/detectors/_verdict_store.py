@@ -50,14 +50,18 @@ class VerdictStore:
         if max_bytes < 1:
             raise ConfigurationError(f"a cache of {max_bytes} bytes keeps nothing; leave it out")
         self._max_bytes = max_bytes
+        self._begin()
+        in_every_fork(self, VerdictStore._begin)
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
         self.reset()
-        in_every_fork(self, VerdictStore.reset)
 
     def reset(self) -> None:
         """Forget everything, the statistics too."""
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[bytes, tuple[Assessment, int]] = OrderedDict()
-        self._bytes = self._hits = self._misses = 0
+        with self._lock:
+            self._entries: OrderedDict[bytes, tuple[Assessment, int]] = OrderedDict()
+            self._bytes = self._hits = self._misses = 0
 
     def get(self, keys: list[bytes]) -> dict[bytes, Assessment]:
         """What is known of these keys. One that is repeated counts as asked once and found for the rest."""
