@@ -122,7 +122,11 @@ def _raise_first(made: list[Any]) -> list[Any]:
     return made
 
 
-@pytest.mark.parametrize("broken", [lambda batch: None, lambda batch: 1 / 0])
+def _leave(batch: Any) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("broken", [lambda batch: None, lambda batch: 1 / 0, _leave])
 def test_one_that_cannot_begin_is_asked_the_plain_way(broken: Any) -> None:
     class Broken(FakeDetector):
         def start(self, batch: Sequence[ScoreRequest], /) -> Any:

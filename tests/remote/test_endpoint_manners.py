@@ -1,10 +1,12 @@
 """What an endpoint shows, whom it trusts, how it begins and ends."""
 
+import asyncio
 import gc
 import json
 import logging
 import os
 import ssl
+import threading
 import time
 import weakref
 
@@ -14,6 +16,7 @@ from tests.remote.server import Answer, Server, serving
 
 from eyelid.errors import ConfigurationError
 from eyelid.remote import Endpoint
+from eyelid.remote._background import Background
 
 CANARY = "canary-5d1f"
 
@@ -122,3 +125,15 @@ def _asks(server: Server, endpoint: Endpoint) -> bool:
         return ask(endpoint, "child") == ["child"]
     except BaseException:  # noqa: BLE001  a child of a test must not run the other tests
         return False
+
+
+def test_a_background_that_could_not_start_is_started_by_the_next_call() -> None:
+    background = Background()
+    usual = threading.stack_size(2**46)  # nobody has so much memory for a thread
+    try:
+        with pytest.raises(RuntimeError, match="thread"):
+            _ = background.loop
+    finally:
+        threading.stack_size(usual)
+    assert background.submit(asyncio.sleep(0, "answered")).result(5) == "answered"
+    background.loop.call_soon_threadsafe(background.loop.stop)

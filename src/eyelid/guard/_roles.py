@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, TypeAlias
 
 from eyelid.engine import after, claim, failure_code
@@ -92,8 +91,12 @@ def _lots(effect: Effect) -> int:
 def _start(detector: Deferred, score: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
     """Begin a call whose answer comes later; one that cannot begin is tried the plain way, which finds the culprit."""
     promise: object = None
-    with suppress(Exception, SystemExit):
+    try:
         promise = detector.start(effect.items)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  it may be anyone's code; the plain way says what is wrong
+        pass
     if not isinstance(promise, Future):
         return Answer(tuple(_call(score, effect, effect.items)), time.monotonic() - started)
 

@@ -30,8 +30,13 @@ class Background:
         """The running loop."""
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="eyelid-remote", daemon=True).start()
+                loop = asyncio.new_event_loop()
+                try:
+                    threading.Thread(target=loop.run_forever, name="eyelid-remote", daemon=True).start()
+                except RuntimeError:
+                    loop.close()
+                    raise
+                self._loop = loop  # only one that runs: what is given to another is never answered
             if not self._watches_forks:
                 self._watches_forks = True
                 os.register_at_fork(after_in_child=self._forget)
