@@ -11,7 +11,7 @@ from eyelid._names import known
 from eyelid.errors import PolicyError
 from eyelid.types import Strategy, Surface
 
-_StrategyName = Literal["rewrite", "block", "raise"]
+_StrategyName = Literal["rewrite", "reask", "block", "raise"]
 _SurfaceName = Literal["input", "output", "tool_call", "tool_result", "retrieved"]
 _CHOICES: Mapping[str, Iterable[str]] = {"surface": Surface, "strategy": Strategy, "on_failure": ("block", "allow")}
 

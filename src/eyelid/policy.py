@@ -34,7 +34,12 @@ PRESETS = ("strict", "balanced", "monitor")
 #: The preset that says everything; all others build on it.
 BASE = "balanced"
 
-_ACTIONS = {Strategy.REWRITE: Action.REWRITE, Strategy.BLOCK: Action.BLOCK, Strategy.RAISE: Action.BLOCK}
+_ACTIONS = {
+    Strategy.REWRITE: Action.REWRITE,
+    Strategy.REASK: Action.REWRITE,
+    Strategy.BLOCK: Action.BLOCK,
+    Strategy.RAISE: Action.BLOCK,
+}
 _REFUSALS = ("default", "failed", *Category)
 
 

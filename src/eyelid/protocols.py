@@ -7,7 +7,7 @@ depended on it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
@@ -146,11 +146,62 @@ class Detoxifier(Protocol):
     def rewrite(self, batch: Sequence[RewriteRequest], /) -> Sequence[str | Failure]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """One question to a model, as a conversation of one turn.
+
+    Args:
+        prompt: the text of the user's turn.
+        images: shown with it, before the text.
+        system: what the model is told beforehand; "" for nothing.
+        budget: tokens of the reply at most.
+        temperature: 0 takes the likeliest token each time; above, tokens are drawn.
+        seed: of the drawing.
+        options: words of which the reply is to begin with one, such as "yes" and "no". A host that can says in
+            `Reply.chances` how likely each is; none is forced.
+    """
+
+    prompt: str = field(repr=False)
+    images: tuple[Image, ...] = ()
+    system: str = field(default="", repr=False)
+    budget: int = 1024
+    temperature: float = 0.0
+    seed: int = 0
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    Args:
+        text: the answer, without special tokens.
+        chances: option → probability in [0, 1] that the reply begins with it, over all of the vocabulary, so that they
+            add up to at most 1; `None` where options were not asked for or the host cannot say.
+        prompt_tokens, reply_tokens: what it took, where the host knows.
+    """
+
+    text: str = field(repr=False)
+    chances: Mapping[str, float] | None = None
+    prompt_tokens: int | None = None
+    reply_tokens: int | None = None
+
+
 @runtime_checkable
 class Host(Protocol):
-    """The guarded model itself, for methods that ask it again (ECSO) and for judges."""
+    """The guarded model itself, for methods that ask it again (ECSO), for judges and for data engines.
+
+    Like a detector it may offer `start` beside `ask`, so that no thread is held while it answers (`StartingHost`).
+    """
 
     @property
     def name(self) -> str: ...
 
-    def ask(self, prompt: str, images: Sequence[Image], /) -> str: ...
+    def ask(self, batch: Sequence[AskRequest], /) -> Sequence[Reply | Failure]: ...
+
+
+@runtime_checkable
+class StartingHost(Protocol):
+    """A host that need not hold a thread while it answers. `start` and `ask` must give the same."""
+
+    def start(self, batch: Sequence[AskRequest], /) -> Future[Sequence[Reply | Failure]]: ...

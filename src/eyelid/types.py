@@ -45,6 +45,7 @@ class Strategy(StrEnum):
     """What to do with flagged content."""
 
     REWRITE = "rewrite"  #: detoxify, score again, refuse if still flagged (MLLM-Protector)
+    REASK = "reask"  #: the model judges its answer; if unsafe it answers again without the image (ECSO); needs a host
     BLOCK = "block"  #: refuse
     RAISE = "raise"  #: raise `HarmfulContentError`
 
@@ -159,7 +160,8 @@ class Exchange:
     Args:
         prompt: the request. On `Surface.INPUT` it is what is checked; elsewhere it is context.
         response: the answer, the tool's arguments or result, or the retrieved text.
-        images: on `INPUT` the user's, on `TOOL_RESULT`, `OUTPUT` and `RETRIEVED` what came with the response.
+        images: on `INPUT` the user's, on `OUTPUT` those of the request and of the answer, on `TOOL_RESULT` and
+            `RETRIEVED` what came with the response.
         history: earlier turns, oldest first; context only, and only the last of them where there is no prompt.
         surface: where it stands.
         uninspectable: parts beside text and images that came with it and that nobody can look at, such as audio, files
@@ -336,6 +338,27 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasked:
+    """How a model judged its own answer, and what it said with its eyes closed (ECSO, arXiv 2403.09572).
+
+    Args:
+        unsafe: whether the answer was taken for unsafe, by the model itself or by a detector.
+        risk: of the answer as the model itself judged it, in [0, 1].
+        judgement: what it said when it was asked to judge.
+        caption: what it said of the images; "" where it was not asked.
+        answer: what it answered without them; "" where it was not asked.
+        calls: how often it was asked here; the answer that was judged is not counted.
+    """
+
+    unsafe: bool
+    risk: float
+    judgement: str = field(default="", repr=False)
+    caption: str = field(default="", repr=False)
+    answer: str = field(default="", repr=False)
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the caller passes on, and why.
 
@@ -350,6 +373,7 @@ class Outcome:
         images: canonical PNG bytes of each image, in order, when the outcome was allowed: hand these on, so
             that the model sees the pixels the guard saw. Empty when stopped.
         image_texts: what was read in each image; content, so not shown by `repr`.
+        reasked: under the strategy "reask", how the model judged its answer and what it said instead.
     """
 
     text: str = field(repr=False)
@@ -361,6 +385,7 @@ class Outcome:
     trace: tuple[Step, ...] = ()
     images: tuple[bytes, ...] = field(default=(), repr=False)
     image_texts: tuple[str, ...] = field(default=(), repr=False)
+    reasked: Reasked | None = None
 
     @property
     def allowed(self) -> bool:

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from eyelid.protocols import Assessment, Detector, Detoxifier, ImageDecoder, ImageReader, ScoreRequest
+from eyelid.protocols import (
+    AskRequest,
+    Assessment,
+    Detector,
+    Detoxifier,
+    Host,
+    ImageDecoder,
+    ImageReader,
+    Reply,
+    ScoreRequest,
+)
 from eyelid.testing import (
     ODD_TEXTS,
     FakeDecoder,
@@ -19,6 +29,7 @@ from eyelid.testing import (
     FaultyReader,
     check_detector,
     check_detoxifier,
+    check_host,
     check_reader,
 )
 from eyelid.types import Failure, Image, Scores
@@ -38,8 +49,15 @@ def test_the_fakes_are_the_roles_they_stand_for() -> None:
     assert isinstance(FakeReader(), ImageReader)
     assert isinstance(FakeDetoxifier(), Detoxifier)
     assert isinstance(FakeDecoder(), ImageDecoder)
-    assert FakeHost({"q": "a"}).ask("q", ()) == "a"
-    assert FakeHost(default="so").ask("q", (Image(b"one"),)) == "so"
+    assert isinstance(FakeHost(), Host)
+    host = FakeHost({"q": "a"}, default="so")
+    replies = host.ask([AskRequest("q"), AskRequest("r", (Image(b"one"),))])
+    assert [reply.text for reply in replies if isinstance(reply, Reply)] == ["a", "so"]
+    assert [len(request.images) for request in host.asked] == [0, 1]
+    check_host(host)
+    check_host(FakeHost(lambda request: request.prompt.upper(), chances={"yes": 0.25, "no": 0.5}))
+    with pytest.raises(AssertionError, match="chances"):
+        check_host(FakeHost(chances={"yes": 0.75, "no": 0.5}))
 
 
 @pytest.mark.parametrize("fault", sorted(set(FaultyDetector.faults()) - HONEST - {Fault.HANGS}))

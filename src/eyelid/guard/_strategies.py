@@ -69,6 +69,7 @@ def _detoxified(case: Case, findings: Findings, flagged: Verdict) -> Flow[str | 
 
 STRATEGIES: Mapping[Strategy, Callable[[Case, Findings, Verdict], Flow[Resolution]]] = {
     Strategy.REWRITE: rewrite,
+    Strategy.REASK: rewrite,
     Strategy.BLOCK: refuse,
     Strategy.RAISE: refuse,  # the guard raises once the outcome stands
 }

@@ -1,6 +1,6 @@
 """Fakes, faulty roles and conformance suites, for the tests of whoever writes a role or uses a guard."""
 
-from eyelid.testing._conformance import ODD_TEXTS, check_detector, check_detoxifier, check_reader
+from eyelid.testing._conformance import ODD_TEXTS, check_detector, check_detoxifier, check_host, check_reader
 from eyelid.testing._fakes import CallLog, FakeDecoder, FakeDetector, FakeDetoxifier, FakeHost, FakeReader
 from eyelid.testing._faulty import Fault, FaultyDecoder, FaultyDetector, FaultyDetoxifier, FaultyReader
 
@@ -19,5 +19,6 @@ __all__ = [
     "FaultyReader",
     "check_detector",
     "check_detoxifier",
+    "check_host",
     "check_reader",
 ]

@@ -9,17 +9,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from eyelid.protocols import (
+    AskRequest,
     Assessment,
     Detector,
     Detoxifier,
+    Host,
     ImageReader,
     Reading,
     ReadRequest,
+    Reply,
     RewriteRequest,
     ScoreRequest,
 )
 from eyelid.taxonomy import Category
-from eyelid.types import DecodedImage, Failure, Frame, Scores, Surface
+from eyelid.types import DecodedImage, Failure, Frame, Image, Scores, Surface
 
 _CATEGORIES = frozenset(str(category) for category in Category)
 
@@ -119,6 +122,35 @@ def check_detoxifier(detoxifier: Detoxifier, texts: Sequence[str] = (), *, deter
         for surface in Surface
     ]
     _results(detoxifier.rewrite, requests, str, lambda one, other: not deterministic or one == other)
+
+
+def check_host(host: Host, prompts: Sequence[str] = (), images: Sequence[Image] = (), *, budget: int = 8) -> None:
+    """Check that a host keeps its contract.
+
+    Batch equals singles, order kept, empty list, odd Unicode, and where it gives chances of options, that they are
+    probabilities of those.
+
+    Args:
+        host: what is checked; it must answer the same each time.
+        prompts: asked beside the odd ones.
+        images: shown with some of them.
+        budget: tokens of a reply at most.
+    """
+    _named(host.name)
+    texts = [*ODD_TEXTS, *prompts]
+    requests = [AskRequest(text, budget=budget) for text in texts]
+    requests += [AskRequest(text, options=("yes", "no"), budget=budget) for text in texts]
+    requests += [AskRequest("What is this?", images=(image,), budget=budget) for image in images]
+
+    def alike(one: Any, other: Any) -> bool:
+        return bool(one.text == other.text)
+
+    for request, reply in zip(requests, _results(host.ask, requests, Reply, alike), strict=True):
+        if isinstance(reply, Failure) or reply.chances is None:
+            continue
+        _require(set(reply.chances) <= set(request.options), "chances are of the options that were asked for")
+        in_range = all(0.0 <= chance <= 1.0 for chance in reply.chances.values())
+        _require(in_range and sum(reply.chances.values()) <= 1.0 + 1e-6, "chances are probabilities of one another")
 
 
 def _results(

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eyelid.protocols import Assessment, Reading, ReadRequest, RewriteRequest, ScoreRequest
+from eyelid.protocols import AskRequest, Assessment, Reading, ReadRequest, Reply, RewriteRequest, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.types import DecodedImage, Failure, Frame, Image, Scores, Span
 
@@ -186,19 +186,26 @@ class FakeDetoxifier:
 
 
 class FakeHost:
-    """A model that answers from a table.
+    """A model that answers as it is told, and keeps what it was asked.
 
     Args:
-        answers: prompt → answer.
-        default: the answer to any other prompt.
+        answers: prompt → answer, or a function that answers; what it gives may be a text, a `Reply` or a `Failure`.
+        default: the answer to a prompt that is not in the table.
+        chances: option → probability, given where options are asked for.
         name: its name.
     """
 
     def __init__(
-        self, answers: Mapping[str, str] | None = None, *, default: str = "All right.", name: str = "fake-host"
+        self,
+        answers: Mapping[str, str] | Callable[[AskRequest], str | Reply | Failure] | None = None,
+        *,
+        default: str = "All right.",
+        chances: Mapping[str, float] | None = None,
+        name: str = "fake-host",
     ) -> None:
-        self._answers = dict(answers or {})
-        self._default = default
+        table = answers if isinstance(answers, Mapping) else {}
+        self._answer = answers if callable(answers) else lambda request: table.get(request.prompt, default)
+        self._chances = chances
         self._name = name
         self.log = CallLog()
 
@@ -206,7 +213,19 @@ class FakeHost:
     def name(self) -> str:
         return self._name
 
-    def ask(self, prompt: str, images: Sequence[Image], /) -> str:
-        """The answer to a prompt."""
-        self.log.add((prompt, *images))
-        return self._answers.get(prompt, self._default)
+    @property
+    def asked(self) -> list[AskRequest]:
+        """Every request so far, in order."""
+        return [request for batch in self.log.batches for request in batch]
+
+    def ask(self, batch: Sequence[AskRequest], /) -> list[Reply | Failure]:
+        """The answer to each request."""
+        self.log.add(batch)
+        return [self._reply(request) for request in batch]
+
+    def _reply(self, request: AskRequest) -> Reply | Failure:
+        said = self._answer(request)
+        if not isinstance(said, str):
+            return said
+        words = len(request.prompt.split()), len(said.split())
+        return Reply(said, self._chances if request.options else None, *words)
