@@ -24,6 +24,7 @@ class _DeadlinesTable(_Table):
     text: float
     image: float
     rewrite: float
+    ask: float
 
 
 class _EngineTable(_Table):
@@ -45,6 +46,7 @@ class _PolicyTable(_Table):
     return_images: bool
     deadlines: _DeadlinesTable
     engine: _EngineTable
+    ecso: dict[str, str | bool | int | float] = {}  # EcsoRules knows its keys
     surfaces: dict[_SurfaceName, _SurfaceTable]
     refusals: dict[str, str]
 

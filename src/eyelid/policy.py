@@ -17,14 +17,15 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from eyelid._names import known as known
-from eyelid.errors import PolicyError
+from eyelid.ecso import EcsoRules
+from eyelid.errors import ConfigurationError, PolicyError
 from eyelid.taxonomy import Category
 from eyelid.types import Action, Scores, Strategy, Surface, Verdict
 
@@ -51,14 +52,16 @@ class Deadlines:
         text: scoring or normalising; for each started 10,000 characters, those of the request included.
         image: decoding or reading; for each image.
         rewrite: rewriting; for each started 10,000 characters.
+        ask: an answer of a host; for each request.
     """
 
     text: float
     image: float
     rewrite: float
+    ask: float = 120.0
 
     def __post_init__(self) -> None:
-        for name in ("text", "image", "rewrite"):
+        for name in ("text", "image", "rewrite", "ask"):
             seconds = getattr(self, name)
             if not math.isfinite(seconds) or seconds <= 0:
                 raise PolicyError(f"deadlines.{name} is {seconds!r}; it must be a number of seconds above 0")
@@ -128,6 +131,7 @@ class Policy:
         return_images: whether an allowed `Outcome` holds the canonical PNG of each image.
         name: for people.
         engine: what may be spared; nothing if left out.
+        ecso: how a model is asked again under the strategy "reask".
     """
 
     surfaces: Mapping[Surface, SurfacePolicy]
@@ -138,6 +142,7 @@ class Policy:
     return_images: bool = True
     name: str = "custom"
     engine: EngineRules = EngineRules()
+    ecso: EcsoRules = field(default_factory=EcsoRules)
 
     def __post_init__(self) -> None:
         for surface in self.surfaces:
@@ -214,6 +219,7 @@ class Policy:
             return_images=data["return_images"],
             name=name,
             engine=EngineRules(**data["engine"]),
+            ecso=_ecso(data.get("ecso") or {}),
         )
 
     def adjust(
@@ -272,6 +278,13 @@ class Policy:
         """The text that replaces what was stopped on `surface`; category "failed" after a failed look."""
         own = self.for_surface(surface).refusal
         return own if own is not None else self.refusals.get(category, self.refusals["default"])
+
+
+def _ecso(changes: Mapping[str, Any]) -> EcsoRules:
+    try:
+        return EcsoRules.from_mapping(changes)
+    except ConfigurationError as error:
+        raise PolicyError(f"ecso: {error}") from error
 
 
 def _finest(driver: str, scores: Scores) -> str:

@@ -338,6 +338,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class HostCall:
+    """One time that a model was asked.
+
+    Args:
+        step: "answer", "judge", "caption" or "reask".
+        images: how many it was shown.
+        seconds: until its reply.
+        prompt_tokens, reply_tokens: where the host knows.
+    """
+
+    step: str
+    images: int
+    seconds: float
+    prompt_tokens: int | None = None
+    reply_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reasked:
     """How a model judged its own answer, and what it said with its eyes closed (ECSO, arXiv 2403.09572).
 
@@ -347,7 +365,7 @@ class Reasked:
         judgement: what it said when it was asked to judge.
         caption: what it said of the images; "" where it was not asked.
         answer: what it answered without them; "" where it was not asked.
-        calls: how often it was asked here; the answer that was judged is not counted.
+        steps: the calls, in order; the one that gave the answer which was judged is the caller's.
     """
 
     unsafe: bool
@@ -355,7 +373,12 @@ class Reasked:
     judgement: str = field(default="", repr=False)
     caption: str = field(default="", repr=False)
     answer: str = field(default="", repr=False)
-    calls: int = 0
+    steps: tuple[HostCall, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How often the model was asked here."""
+        return len(self.steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from eyelid.guard._effects import Asking
 from eyelid.policy import Policy, SurfacePolicy
-from eyelid.types import Exchange, Surface
+from eyelid.types import Exchange, Strategy, Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Case:
         policy: the rules.
         detectors: names of the detectors that look at this surface.
         can_rewrite: whether there is a detoxifier.
+        can_ask: whether there is a host.
         asking: keeps the trace and the failures.
     """
 
@@ -25,12 +26,19 @@ class Case:
     policy: Policy
     detectors: tuple[str, ...]
     can_rewrite: bool = False
+    can_ask: bool = False
     asking: Asking = field(default_factory=Asking)
 
     @property
     def rules(self) -> SurfacePolicy:
         """The rules of the surface on which the exchange stands."""
         return self.policy.for_surface(self.exchange.surface)
+
+    @property
+    def can_close_eyes(self) -> bool:
+        """Whether this is an answer about images that its model can be asked about again."""
+        asks = self.rules.strategy is Strategy.REASK and self.can_ask
+        return asks and self.exchange.surface is Surface.OUTPUT and bool(self.exchange.images and self.exchange.text)
 
     @property
     def context(self) -> str:

@@ -14,7 +14,7 @@ from eyelid.guard._effects import Answer, Effect, Flow, Stage, T
 Submit: TypeAlias = "Callable[[Effect], Future[Answer]]"
 
 #: Items of one call when many flows run together; images weigh more than texts.
-_ROOM = {Stage.DECODE: 16, Stage.READ: 16, Stage.ENCODE: 16}
+_ROOM = {Stage.DECODE: 16, Stage.READ: 16, Stage.ENCODE: 16, Stage.ASK: 16}
 _TEXT_ROOM = 256
 
 

@@ -26,6 +26,7 @@ class Stage(StrEnum):
     SCORE = "score"  #: ScoreRequest → Assessment
     REWRITE = "rewrite"  #: RewriteRequest → str
     ENCODE = "encode"  #: Frame → PNG bytes
+    ASK = "ask"  #: AskRequest → Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,13 @@ class Effect:
         stage: what is to be done.
         items: what it is to be done to.
         role: which detector, where there are several; "" elsewhere.
+        note: what the trace says of it beside the role.
     """
 
     stage: Stage
     items: tuple[Any, ...] = field(repr=False)
     role: str = ""
+    note: str = ""
 
     def failure(self, code: str, detail: str) -> Failure:
         """What answers an item that could not be done."""
@@ -73,6 +76,7 @@ class Asking:
         return results
 
     def _note(self, effect: Effect, answer: Answer) -> tuple[Any, ...]:
-        self.trace.append(Step(effect.stage.value, len(effect.items), answer.seconds, detail=effect.role))
+        detail = effect.note or effect.role
+        self.trace.append(Step(effect.stage.value, len(effect.items), answer.seconds, detail))
         self.failures += [result for result in answer.results if isinstance(result, Failure)]
         return answer.results

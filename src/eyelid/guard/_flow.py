@@ -7,6 +7,7 @@ from dataclasses import replace
 from eyelid.errors import HarmfulContentError, UninspectedError
 from eyelid.guard._case import Case
 from eyelid.guard._effects import Effect, Flow, Stage
+from eyelid.guard._eyes import judge
 from eyelid.guard._inspect import Findings, inspect
 from eyelid.guard._strategies import STRATEGIES, Resolution, refusal
 from eyelid.types import Action, Failure, Outcome, Status, Strategy, Verdict
@@ -14,7 +15,7 @@ from eyelid.types import Action, Failure, Outcome, Status, Strategy, Verdict
 
 def flow(case: Case) -> Flow[Outcome]:
     """Look at an exchange and say what is to be passed on."""
-    findings = yield from inspect(case)
+    findings = yield from judge(case, (yield from inspect(case)))
     verdict = rule(case, findings)
     resolution = yield from _resolve(case, findings, verdict)
     return Outcome(
@@ -25,6 +26,7 @@ def flow(case: Case) -> Flow[Outcome]:
         coverage=findings.coverage,
         images=(yield from _canonical_images(case, findings, resolution.verdict)),
         image_texts=findings.image_texts,
+        reasked=resolution.reasked or findings.judged,
         failures=tuple(dict.fromkeys(case.asking.failures)),
         trace=tuple(case.asking.trace),
     )
@@ -73,5 +75,7 @@ def _canonical_images(case: Case, findings: Findings, verdict: Verdict) -> Flow[
     wanted = verdict.action is Action.ALLOW and case.policy.return_images
     if not wanted or len(findings.frames) < len(case.exchange.images):
         return ()
+    if findings.shown:
+        return tuple(image.data for image in findings.shown)
     (encoded,) = yield from case.asking.ask(Effect(Stage.ENCODE, findings.frames))
     return () if any(isinstance(image, Failure) for image in encoded) else encoded

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final
 
 from eyelid.engine import Workers, claim
-from eyelid.errors import ConfigurationError, InputError
+from eyelid.errors import ConfigurationError, InputError, PolicyError
 from eyelid.guard._case import Case
 from eyelid.guard._direct import rewritten, scored
 from eyelid.guard._drivers import arun, run, together
@@ -24,12 +24,13 @@ from eyelid.protocols import (
     Assessment,
     Detector,
     Detoxifier,
+    Host,
     ImageDecoder,
     ImageReader,
     RewriteRequest,
     ScoreRequest,
 )
-from eyelid.types import Exchange, Failure, Image, Outcome, Surface
+from eyelid.types import Exchange, Failure, Image, Outcome, Strategy, Surface
 
 
 class _NoResponse(str):
@@ -53,11 +54,12 @@ class Guard:
         detoxifier: rewrites flagged text; without one the strategy "rewrite" refuses.
         decoder: encoded images → pixels.
         reader: pixels → text. Without decoder and reader every image is a failed look.
+        host: the model whose answers are looked at; the strategy "reask" asks it again.
         workers: threads on which the roles run.
 
     Raises:
         ConfigurationError: no detector, or two of the same name.
-        PolicyError: the policy names a detector that is not there.
+        PolicyError: the policy names a detector that is not there, or wants to ask again and there is no host.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Guard:
         detoxifier: Detoxifier | None = None,
         decoder: ImageDecoder | None = None,
         reader: ImageReader | None = None,
+        host: Host | None = None,
         workers: int = 4,
     ) -> None:
         by_name = {detector.name: detector for detector in detectors}
@@ -76,11 +79,16 @@ class Guard:
         if workers < 1:
             raise ConfigurationError(f"workers is {workers}; at least 1 is needed")
         self._by_name = by_name
-        self._parts = {"decoder": decoder, "reader": reader, "detoxifier": detoxifier}
+        self._parts = {"decoder": decoder, "reader": reader, "detoxifier": detoxifier, "host": host}
         self._workers = Workers(workers)
         self._obey(policy or Policy.preset())
 
     def _obey(self, policy: Policy) -> None:
+        asking = [name for name in Surface if policy.for_surface(name).strategy is Strategy.REASK]
+        if asking and self._parts["host"] is None:
+            raise PolicyError(
+                f'the strategy of {asking[0]} is "reask", which asks the model again: give the guard a `host`'
+            )
         self.policy = policy
         self._detectors = {surface: self._on(surface, tuple(self._by_name)) for surface in Surface}
         self._paces = {
@@ -89,16 +97,21 @@ class Guard:
         }
         self._roles = Roles(self._by_name, deadlines=policy.deadlines, **self._parts)  # type: ignore[arg-type]
 
-    def under(self, policy: Policy) -> Guard:
+    def under(self, policy: Policy, *, host: Host | None = None) -> Guard:
         """The same guard under another policy. It shares detectors, models and threads; closing one closes both.
+
+        Args:
+            policy: the other rules.
+            host: another model to ask again under "reask"; the same one if left out.
 
         Example:
             strict_on_tools = guard.under(guard.policy.adjust(Surface.TOOL_RESULT, strategy="block"))
 
         Raises:
-            PolicyError: the policy names a detector that is not there.
+            PolicyError: the policy names a detector that is not there, or wants to ask again and there is no host.
         """
         other = copy(self)
+        other._parts = {**self._parts, "host": host or self._parts["host"]}
         other._obey(policy)
         return other
 
@@ -238,7 +251,8 @@ class Guard:
     def _case(self, exchange: Exchange) -> Case:
         if not isinstance(exchange, Exchange):
             raise InputError(f"a guard looks at an Exchange, not at {type(exchange).__name__}")
-        return Case(exchange, self.policy, self._detectors[exchange.surface], self._parts["detoxifier"] is not None)
+        rewrites, asks = (self._parts[part] is not None for part in ("detoxifier", "host"))
+        return Case(exchange, self.policy, self._detectors[exchange.surface], rewrites, asks)
 
     def _release(self, prompt: str, images: Sequence[Image], surface: Surface | str, mode: Mode) -> Release:
         known("mode", mode, MODES)

@@ -14,7 +14,7 @@ from eyelid.policy import SurfacePolicy
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.text import View, Views
-from eyelid.types import Coverage, Failure, Frame, Scores, Span
+from eyelid.types import Coverage, Failure, Frame, Image, Reasked, Scores, Span
 
 #: Spans kept for a verdict, best first.
 MAX_SPANS = 16
@@ -33,6 +33,8 @@ class Findings:
         spans: ranges of the original text that reached a threshold, best first.
         frames: the first frame of each image; empty unless all could be decoded.
         image_texts: what was read in each image.
+        judged: how the model itself judged the text, where it was asked.
+        shown: the images as a model is shown them, where it was asked: their canonical pixels.
     """
 
     text: Scores
@@ -42,6 +44,8 @@ class Findings:
     spans: tuple[Span, ...] = ()
     frames: tuple[Frame, ...] = field(default=(), repr=False)
     image_texts: tuple[str, ...] = field(default=(), repr=False)
+    judged: Reasked | None = None
+    shown: tuple[Image, ...] = field(default=(), repr=False)
 
     @property
     def scores(self) -> Scores:

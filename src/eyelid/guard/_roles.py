@@ -13,10 +13,11 @@ from eyelid.guard._effects import Answer, Effect, Stage
 from eyelid.guard._vet import vet
 from eyelid.images import to_png
 from eyelid.policy import Deadlines
-from eyelid.protocols import Deferred, Detector, Detoxifier, ImageDecoder, ImageReader
+from eyelid.protocols import Deferred, Detector, Detoxifier, Host, ImageDecoder, ImageReader, StartingHost
 from eyelid.text import views
 
 Role: TypeAlias = Callable[[Sequence[Any]], Sequence[Any]]
+Start: TypeAlias = "Callable[[Sequence[Any]], Future[Any]]"
 
 _CHARACTERS_PER_DEADLINE = 10_000
 
@@ -26,7 +27,7 @@ class Roles:
 
     Args:
         detectors: by name.
-        decoder, reader, detoxifier: `None` makes what needs it fail as "unsupported".
+        decoder, reader, detoxifier, host: `None` makes what needs it fail as "unsupported".
         deadlines: how long each may take.
     """
 
@@ -38,6 +39,7 @@ class Roles:
         decoder: ImageDecoder | None = None,
         reader: ImageReader | None = None,
         detoxifier: Detoxifier | None = None,
+        host: Host | None = None,
     ) -> None:
         self._deadlines = deadlines
         self._roles: dict[tuple[Stage, str], Role] = {
@@ -45,13 +47,22 @@ class Roles:
             (Stage.ENCODE, ""): lambda frames: [to_png(frame) for frame in frames],
             **{(Stage.SCORE, name): detector.score for name, detector in detectors.items()},
         }
-        self._deferred = {name: detector for name, detector in detectors.items() if isinstance(detector, Deferred)}
+        # What need not hold a thread meanwhile is begun here and answered later.
+        self._starts: dict[tuple[Stage, str], Start] = {
+            (Stage.SCORE, name): detector.start
+            for name, detector in detectors.items()
+            if isinstance(detector, Deferred)
+        }
         if decoder is not None:
             self._roles[Stage.DECODE, ""] = decoder.decode
         if reader is not None:
             self._roles[Stage.READ, ""] = reader.read
         if detoxifier is not None:
             self._roles[Stage.REWRITE, ""] = detoxifier.rewrite
+        if host is not None:
+            self._roles[Stage.ASK, ""] = host.ask
+        if isinstance(host, StartingHost):
+            self._starts[Stage.ASK, ""] = host.start
 
     def perform(self, effect: Effect) -> Answer | Future[Answer]:
         """Do what an effect asks for. Never raises, except `KeyboardInterrupt`."""
@@ -61,8 +72,8 @@ class Roles:
             failure = effect.failure("unsupported", f"this guard has nothing to {effect.stage} with")
             return Answer((failure,) * len(effect.items), 0.0)
         with claim(deadline=started + self.seconds(effect)):
-            if effect.stage is Stage.SCORE and effect.role in self._deferred:
-                return _start(self._deferred[effect.role], role, effect, started)
+            if start := self._starts.get((effect.stage, effect.role)):
+                return _start(start, role, effect, started)
             return Answer(tuple(_call(role, effect, effect.items)), time.monotonic() - started)
 
     def seconds(self, effect: Effect) -> float:
@@ -70,6 +81,8 @@ class Roles:
         match effect.stage:
             case Stage.DECODE | Stage.READ | Stage.ENCODE:
                 return self._deadlines.image * len(effect.items)
+            case Stage.ASK:
+                return self._deadlines.ask * len(effect.items)
             case Stage.REWRITE:
                 return self._deadlines.rewrite * _lots(effect)
             case _:
@@ -88,17 +101,17 @@ def _lots(effect: Effect) -> int:
     return max(1, math.ceil(characters / _CHARACTERS_PER_DEADLINE))
 
 
-def _start(detector: Deferred, score: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
+def _start(start: Start, role: Role, effect: Effect, started: float) -> Answer | Future[Answer]:
     """Begin a call whose answer comes later; one that cannot begin is tried the plain way, which finds the culprit."""
     promise: object = None
     try:
-        promise = detector.start(effect.items)
+        promise = start(effect.items)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001  it may be anyone's code; the plain way says what is wrong
         pass
     if not isinstance(promise, Future):
-        return Answer(tuple(_call(score, effect, effect.items)), time.monotonic() - started)
+        return Answer(tuple(_call(role, effect, effect.items)), time.monotonic() - started)
 
     def answer(made: list[Any]) -> Answer:
         return Answer(tuple(_vetted(effect, effect.items, made[0])), time.monotonic() - started)

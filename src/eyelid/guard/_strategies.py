@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from eyelid.guard._case import Case
 from eyelid.guard._effects import Effect, Flow, Stage
+from eyelid.guard._eyes import eyes
 from eyelid.guard._inspect import Findings, inspect
 from eyelid.protocols import RewriteRequest
-from eyelid.types import Action, Failure, Strategy, Surface, Verdict
+from eyelid.types import Action, Failure, Reasked, Strategy, Surface, Verdict
 
 #: Where an image that is flagged can be left out, and the text that came with it still be of use.
 _SEPARABLE = (Surface.TOOL_RESULT, Surface.RETRIEVED)
@@ -20,10 +21,11 @@ _SEPARABLE = (Surface.TOOL_RESULT, Surface.RETRIEVED)
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The final ruling, and the text that is passed on under it."""
+    """The final ruling, the text that is passed on under it, and how the model was asked again if it was."""
 
     verdict: Verdict
     text: str = field(repr=False)
+    reasked: Reasked | None = None
 
 
 def refuse(case: Case, findings: Findings, verdict: Verdict) -> Flow[Resolution]:
@@ -49,6 +51,21 @@ def rewrite(case: Case, findings: Findings, verdict: Verdict) -> Flow[Resolution
     return refusal(case, verdict) if changed is None else Resolution(verdict, changed)
 
 
+def reask(case: Case, findings: Findings, verdict: Verdict) -> Flow[Resolution]:
+    """Pass on what the model says with its eyes closed (ECSO, arXiv 2403.09572); a refusal if that is flagged too.
+
+    A text without images is rewritten: there is nothing to close the eyes to.
+    """
+    if findings.judged is None:
+        return (yield from rewrite(case, findings, verdict))
+    if case.policy.ecso.on_unsafe == "refuse":
+        return replace(refusal(case, verdict), reasked=replace(findings.judged, unsafe=True))
+    reasked = yield from eyes(case, findings.shown).closed(findings.judged)
+    if reasked.answer.strip() and (yield from _harmless(case, reasked.answer)):
+        return Resolution(verdict, reasked.answer, reasked)
+    return replace(refusal(case, verdict), reasked=reasked)
+
+
 def refusal(case: Case, verdict: Verdict) -> Resolution:
     """Block, with the text that the policy has for it."""
     text = case.policy.refusal(case.exchange.surface, verdict.category or "failed")
@@ -62,14 +79,18 @@ def _detoxified(case: Case, findings: Findings, flagged: Verdict) -> Flow[str | 
     ((changed,),) = yield from case.asking.ask(Effect(Stage.REWRITE, (request,)))
     if isinstance(changed, Failure) or not changed.strip():
         return None
-    again = yield from inspect(case.of_text(changed))
-    harmless = not again.failures and not case.policy.decide(again.scores, exchange.surface).category
-    return changed if harmless else None
+    return changed if (yield from _harmless(case, changed)) else None
+
+
+def _harmless(case: Case, text: str) -> Flow[bool]:
+    """Whether a second look at what is to be passed on instead finds nothing."""
+    again = yield from inspect(case.of_text(text))
+    return not again.failures and not case.policy.decide(again.scores, case.exchange.surface).category
 
 
 STRATEGIES: Mapping[Strategy, Callable[[Case, Findings, Verdict], Flow[Resolution]]] = {
     Strategy.REWRITE: rewrite,
-    Strategy.REASK: rewrite,
+    Strategy.REASK: reask,
     Strategy.BLOCK: refuse,
     Strategy.RAISE: refuse,  # the guard raises once the outcome stands
 }

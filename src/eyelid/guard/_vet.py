@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from eyelid.guard._effects import Effect, Stage
-from eyelid.protocols import Assessment, Reading
+from eyelid.protocols import Assessment, Reading, Reply
 from eyelid.taxonomy import Category
 from eyelid.text import Views
 from eyelid.types import DecodedImage, Failure, Frame, Scores, Span
@@ -63,6 +63,20 @@ def _is_whole(frame: Any) -> bool:
     )
 
 
+def _reply(item: Any, result: Any) -> str:
+    if not isinstance(result, Reply) or not isinstance(result.text, str):
+        return f"expected a Reply with text, not {type(result).__name__}"
+    if result.chances is None:
+        return ""
+    chances: Any = result.chances
+    whole = isinstance(chances, Mapping) and all(map(_chance, chances.values()))
+    return "" if whole else "a chance is not a probability in [0, 1]"
+
+
+def _chance(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and 0.0 <= value <= 1.0
+
+
 def _instance_of(kind: type) -> Callable[[Any, Any], str]:
     def problem(item: Any, result: Any) -> str:
         return "" if isinstance(result, kind) else f"expected {kind.__name__}, not {type(result).__name__}"
@@ -88,4 +102,5 @@ _PROBLEM: Mapping[Stage, Callable[[Any, Any], str]] = {
     Stage.SCORE: _assessment,
     Stage.REWRITE: _instance_of(str),
     Stage.ENCODE: _instance_of(bytes),
+    Stage.ASK: _reply,
 }
