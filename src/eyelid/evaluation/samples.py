@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType
 
 from eyelid.types import Image, Surface
-
-_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Kind(StrEnum):
@@ -54,7 +51,7 @@ class Sample:
     references: tuple[str, ...] = field(default=(), repr=False)
     scoring: str = ""
     group: str = ""
-    facts: Mapping[str, str] = field(default=_NO_FACTS, repr=False)
+    facts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def load_images(self, root: Path) -> tuple[Image, ...]:
         """The images as encoded bytes, read now and not kept.

@@ -3,6 +3,7 @@
 from eyelid.testing._conformance import ODD_TEXTS, check_detector, check_detoxifier, check_host, check_reader
 from eyelid.testing._fakes import CallLog, FakeDecoder, FakeDetector, FakeDetoxifier, FakeHost, FakeReader
 from eyelid.testing._faulty import Fault, FaultyDecoder, FaultyDetector, FaultyDetoxifier, FaultyReader
+from eyelid.testing._miniatures import write_miniature
 
 __all__ = [
     "ODD_TEXTS",
@@ -21,4 +22,5 @@ __all__ = [
     "check_detoxifier",
     "check_host",
     "check_reader",
+    "write_miniature",
 ]
