@@ -75,6 +75,8 @@ def judge(case: Case, findings: Findings) -> Flow[Findings]:
     if not case.can_close_eyes or (findings.failures and case.rules.on_failure == "block"):
         return findings  # what was not fully seen is stopped, whatever the model thinks of it
     shown = yield from _shown(case, findings)
+    if isinstance(shown, Failure):
+        return replace(findings, failures=(*findings.failures, shown))
     judged = yield from eyes(case, shown).judged(case.exchange.text)
     if isinstance(judged, Failure):
         return replace(findings, failures=(*findings.failures, judged), shown=shown)
@@ -87,10 +89,11 @@ def eyes(case: Case, shown: Sequence[Image]) -> Eyes:
     return Eyes(case.policy.ecso, case.context, tuple(shown), case.asking)
 
 
-def _shown(case: Case, findings: Findings) -> Flow[tuple[Image, ...]]:
-    """The pixels that were looked at, so that nothing else reaches the model; as given where they are not all there."""
+def _shown(case: Case, findings: Findings) -> Flow[tuple[Image, ...] | Failure]:
+    """The pixels that were looked at, so that nothing else reaches the model; as given where a policy lets it pass."""
     given = case.exchange.images
     if len(findings.frames) < len(given):
         return given
     (encoded,) = yield from case.asking.ask(Effect(Stage.ENCODE, findings.frames))
-    return tuple(image if isinstance(png, Failure) else Image(png) for image, png in zip(given, encoded, strict=True))
+    failed = next((png for png in encoded if isinstance(png, Failure)), None)
+    return failed or tuple(Image(png) for png in encoded)

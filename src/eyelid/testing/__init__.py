@@ -2,7 +2,7 @@
 
 from eyelid.testing._conformance import ODD_TEXTS, check_detector, check_detoxifier, check_host, check_reader
 from eyelid.testing._fakes import CallLog, FakeDecoder, FakeDetector, FakeDetoxifier, FakeHost, FakeReader
-from eyelid.testing._faulty import Fault, FaultyDecoder, FaultyDetector, FaultyDetoxifier, FaultyReader
+from eyelid.testing._faulty import Fault, FaultyDecoder, FaultyDetector, FaultyDetoxifier, FaultyHost, FaultyReader
 from eyelid.testing._miniatures import write_miniature
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "FaultyDecoder",
     "FaultyDetector",
     "FaultyDetoxifier",
+    "FaultyHost",
     "FaultyReader",
     "check_detector",
     "check_detoxifier",

@@ -10,16 +10,19 @@ from enum import StrEnum
 from typing import Any, Final
 
 from eyelid.protocols import (
+    AskRequest,
     Assessment,
     Detector,
     Detoxifier,
+    Host,
     ImageDecoder,
     ImageReader,
     ReadRequest,
+    Reply,
     RewriteRequest,
     ScoreRequest,
 )
-from eyelid.testing._fakes import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
+from eyelid.testing._fakes import FakeDecoder, FakeDetector, FakeDetoxifier, FakeHost, FakeReader
 from eyelid.types import Failure, Frame, Image, Scores
 
 #: Seconds after which a hanging fake gives up, so that a test that forgets to release it still ends.
@@ -115,6 +118,12 @@ _OF_READERS: Mapping[Fault, Callable[[Any], Any]] = {
     Fault.NO_FRAMES: lambda reading: replace(reading, frames=0),
     Fault.PARTIAL: lambda reading: replace(reading, pixels=reading.pixels - 1),
     Fault.NEGATIVE: lambda reading: replace(reading, unreadable=-1),
+}
+_OF_HOSTS: Mapping[Fault, Callable[[Any], Any]] = {
+    **_OF_ANY_ITEM,
+    Fault.BLANK: lambda reply: Reply(" \n"),
+    Fault.NAN: lambda reply: replace(reply, chances={"yes": math.nan, "no": 1.0}),
+    Fault.ABOVE_ONE: lambda reply: replace(reply, chances={"yes": -0.5, "no": 1.5}),
 }
 _OF_DECODERS: Mapping[Fault, Callable[[Any], Any]] = {
     **_OF_ANY_ITEM,
@@ -250,3 +259,27 @@ class FaultyDecoder(_Faulty):
     def decode(self, batch: Sequence[Image], /) -> Any:
         """What the inner decoder decodes, spoiled."""
         return self._spoil([""] * len(batch), list(self._inner.decode(batch)))
+
+
+class FaultyHost(_Faulty):
+    """A model with a fault.
+
+    Args:
+        fault: what is wrong with it.
+        poison: a word; the fault shows only in batches with a prompt that has it.
+        inner: the honest model behind it.
+        name: its name.
+    """
+
+    _per_item = _OF_HOSTS
+
+    def __init__(
+        self, fault: Fault | str, *, poison: str | None = None, inner: Host | None = None, name: str = "faulty-host"
+    ) -> None:
+        super().__init__(fault, poison)
+        self._inner = inner or FakeHost()
+        self.name = name
+
+    def ask(self, batch: Sequence[AskRequest], /) -> Any:
+        """What the inner model answers, spoiled."""
+        return self._spoil([request.prompt for request in batch], list(self._inner.ask(batch)))

@@ -24,7 +24,7 @@ _GAP = " "
 _CONTROL = re.compile(
     r"""
       (<\|)(?=[^\s|<>]{1,40}\|>)                     # <|im_start|>, <|eot_id|>
-    | (<｜)(?=[^<>]{1,40}｜>)                         # DeepSeek's
+    | (<｜)(?=[^\s<>]{1,40}｜>)                       # DeepSeek's
     | (<)(?=/?(?:s|pad|unk|bos|eos|image|img|video|audio|start_of_turn|end_of_turn|think|system|user|assistant)\s*>)
     | (\[)(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG(?:_BREAK|_END)?)\])
     | (<)(?=<\s*/?\s*SYS\s*>>)
