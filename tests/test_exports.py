@@ -6,7 +6,7 @@ import eyelid
 
 NAMES = set(
     """
-    Action Category Coverage Exchange EyelidError Failure Guard HarmfulContentError Image Outcome Policy Scores Span
+    Action Category Coverage Exchange EyelidError EyesClosed Failure Guard HarmfulContentError Image Outcome Policy Scores Span
     Status Strategy Surface Verdict load_guard
     """.split()  # noqa: SIM905
 )
@@ -27,6 +27,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_packages_list_what_they_hold() -> None:
-    for package in ("text", "images", "guard", "testing", "detectors", "readers", "detoxifiers", "evaluation.report"):
+    for package in (
+        *("text", "images", "guard", "ecso", "testing", "detectors", "readers", "detoxifiers", "hosts"),
+        *("evaluation.report", "evaluation.benchmarks"),
+    ):
         module = importlib.import_module(f"eyelid.{package}")
         assert all(hasattr(module, name) for name in module.__all__), package

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from eyelid.build import load_guard
     from eyelid.errors import EyelidError, HarmfulContentError
-    from eyelid.guard import Guard
+    from eyelid.guard import EyesClosed, Guard
     from eyelid.policy import Policy
     from eyelid.taxonomy import Category
     from eyelid.types import (
@@ -46,6 +46,7 @@ __all__ = [
     "Coverage",
     "Exchange",
     "EyelidError",
+    "EyesClosed",
     "Failure",
     "Guard",
     "HarmfulContentError",
@@ -64,6 +65,7 @@ __all__ = [
 _HOMES = {
     "Category": "taxonomy",
     "EyelidError": "errors",
+    "EyesClosed": "guard",
     "Guard": "guard",
     "HarmfulContentError": "errors",
     "Policy": "policy",

@@ -12,7 +12,7 @@ from eyelid.guard import Guard
 from eyelid.images import SandboxDecoder
 from eyelid.models import find_backbone, find_weights, sha256
 from eyelid.policy import EngineRules, Policy
-from eyelid.protocols import Detector, ImageReader, ScoreRequest
+from eyelid.protocols import Detector, Detoxifier, Host, ImageReader, ScoreRequest
 from eyelid.text import views
 from eyelid.types import Surface
 
@@ -29,6 +29,8 @@ def load_guard(
     weights: Path | None = None,
     backbone: Path | None = None,
     images: bool = True,
+    host: Host | None = None,
+    detoxifier: Detoxifier | None = None,
     device: str = "auto",
     dtype: str = "auto",
     threads: int | None = None,
@@ -41,6 +43,8 @@ def load_guard(
         weights: a run of `eyelid train detector`; the shipped weights if left out.
         backbone: folder of all-MiniLM-L6-v2; found by itself if left out.
         images: whether images are read (needs the extra "ocr"). Without, every image is a failed look.
+        host: the model whose answers are looked at; a policy with the strategy "reask" asks it again.
+        detoxifier: in the place of the embedded one, such as a `GenerativeDetoxifier`.
         device: of the models: "auto" (GPUs if there are any), "cpu", "cuda" or "cuda:N".
         dtype: of their matrix products: "float32", "bfloat16", or "auto" for what the hardware multiplies natively.
         threads: of the models; the CPUs this process may use if left out.
@@ -48,7 +52,7 @@ def load_guard(
 
     Raises:
         ConfigurationError: there is no such device.
-        PolicyError: the policy names something unknown.
+        PolicyError: the policy names something unknown, or wants to ask again and there is no host.
         WeightsError: backbone or weights are missing or altered.
         MissingExtraError: images are wanted and the extra "ocr" is not installed.
     """
@@ -65,9 +69,10 @@ def load_guard(
     return Guard(
         [detector],
         policy=chosen,
-        detoxifier=SentenceDetoxifier(detector, thresholds=_lowest(chosen)),
+        detoxifier=detoxifier or SentenceDetoxifier(detector, thresholds=_lowest(chosen)),
         decoder=SandboxDecoder() if images else None,
         reader=_reader() if images else None,
+        host=host,
     )
 
 
