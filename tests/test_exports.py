@@ -6,8 +6,8 @@ import eyelid
 
 NAMES = set(
     """
-    Action Category Coverage Exchange EyelidError EyesClosed Failure Guard HarmfulContentError Image Outcome Policy Scores Span
-    Status Strategy Surface Verdict load_guard
+    Action Category Coverage Exchange EyelidError EyesClosed Failure Guard HarmfulContentError Image Outcome Policy
+    Scores Span Status Strategy Surface Verdict load_guard
     """.split()  # noqa: SIM905
 )
 
