@@ -159,6 +159,9 @@ class AskRequest:
         seed: of the drawing.
         options: words of which the reply is to begin with one, such as "yes" and "no". A host that can says in
             `Reply.chances` how likely each is; none is forced.
+        continues: whether it takes the place of the last turn in a conversation that the host stands in, such as an
+            answer to the same request without the image; a host that stands in none takes no notice. Without images
+            here, no earlier turn shows any either.
     """
 
     prompt: str = field(repr=False)
@@ -168,6 +171,7 @@ class AskRequest:
     temperature: float = 0.0
     seed: int = 0
     options: tuple[str, ...] = ()
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,4 +33,4 @@ def answer_request(rules: EcsoRules, query: str, caption: str, images: Sequence[
     """Step 4: the request again, with the caption in the place of the image."""
     text = rules.answer_prompt().fill({"query": query, "caption": caption}, hardened=rules.hardened)
     shown = tuple(images) if rules.image_in_answer else ()
-    return AskRequest(text, shown, budget=rules.budget, temperature=rules.temperature, seed=rules.seed)
+    return AskRequest(text, shown, budget=rules.budget, temperature=rules.temperature, seed=rules.seed, continues=True)

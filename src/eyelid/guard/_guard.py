@@ -97,6 +97,11 @@ class Guard:
         }
         self._roles = Roles(self._by_name, deadlines=policy.deadlines, **self._parts)  # type: ignore[arg-type]
 
+    @property
+    def host(self) -> Host | None:
+        """The model whose answers are looked at, where it is known."""
+        return self._parts["host"]  # type: ignore[return-value]
+
     def under(self, policy: Policy, *, host: Host | None = None) -> Guard:
         """The same guard under another policy. It shares detectors, models and threads; closing one closes both.
 
