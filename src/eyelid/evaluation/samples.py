@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from eyelid.types import Image, Surface
+from eyelid.types import Exchange, Image, Surface
 
 
 class Kind(StrEnum):
@@ -27,12 +27,14 @@ class Sample:
         id: unique within the benchmark and the same in every run: "scenario/condition/key".
         scenario: as the benchmark names it; a row of its tables.
         kind: what it measures.
-        prompt: what the model is asked, or what a labelled text answers.
+        prompt: what the model is asked, or what a labelled text answers; of labelled rows on the input surface, the
+            text that is looked at.
         images: files that are shown, below the benchmark's folder.
         condition: a column of its tables, such as "SD_TYPO"; "" where there is one only.
         surface: where the text that is looked at stands: the answer, or for rows about tools what a tool returned.
-        response: of labelled rows, the text that is looked at; of rows about tools, what the tool returns.
-        label: of `response`: 1 harmful or injected, 0 not; `None` where nothing is given.
+        response: of labelled rows on other surfaces, the text that is looked at; of rows about tools, what the tool
+            returned. `None` where a model is to answer, and on the input surface.
+        label: of what is looked at: 1 harmful or injected, 0 not; `None` where nothing is given.
         references: of utility rows, right answers.
         scoring: of utility rows, the name of the scorer that compares with them.
         group: rows of one group count together, such as MME's two questions about one image.
@@ -63,3 +65,14 @@ class Sample:
             ImageError: a file is missing, too large, or outside `root`.
         """
         return tuple(Image.from_path(path.absolute(), root=root) for path in self.images)
+
+    def exchange(self, root: Path) -> Exchange:
+        """What a guard looks at of a labelled row.
+
+        Args:
+            root: the benchmark's folder.
+
+        Raises:
+            ImageError: as `load_images`.
+        """
+        return Exchange(self.prompt, self.response or "", self.load_images(root), surface=self.surface)

@@ -1,4 +1,7 @@
-"""Readers of published benchmarks, each from a folder that the user has and in its authors' own layout."""
+"""Readers of published benchmarks, each from a folder that the user has and in its authors' own layout.
+
+Nothing of any benchmark is shipped. The head of each reader's module says what of its layout was checked, and where.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,45 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from eyelid.evaluation.benchmarks import _mm_safetybench
-from eyelid.evaluation.benchmarks._benchmark import Benchmark, Option, _known
+from eyelid.evaluation.benchmarks import (
+    _agentdojo,
+    _bipia,
+    _figstep,
+    _images,
+    _injecagent,
+    _mm_safetybench,
+    _mm_vet,
+    _mme,
+    _or_bench,
+    _pope,
+    _rows,
+    _vlguard,
+    _vlsafe,
+    _xstest,
+)
+from eyelid.evaluation.benchmarks._benchmark import Benchmark, Option, known
 from eyelid.evaluation.benchmarks._problems import BenchmarkError, Problem
 from eyelid.evaluation.samples import Sample
 
-_MODULES = (_mm_safetybench,)
+_ALL = (
+    _mm_safetybench.BENCHMARK,
+    _figstep.FULL,
+    _figstep.TINY,
+    _vlsafe.BENCHMARK,
+    _vlguard.BENCHMARK,
+    _xstest.BENCHMARK,
+    _or_bench.BENCHMARK,
+    _mm_vet.BENCHMARK,
+    _mme.BENCHMARK,
+    _pope.BENCHMARK,
+    _injecagent.BENCHMARK,
+    _bipia.BENCHMARK,
+    _agentdojo.BENCHMARK,
+    _rows.BENCHMARK,
+    _images.BENCHMARK,
+)
 #: Name → benchmark, in the order in which they are listed.
-BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({each.BENCHMARK.name: each.BENCHMARK for each in _MODULES})
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({each.name: each for each in _ALL})
 
 
 def find(name: str) -> Benchmark:
@@ -22,7 +56,7 @@ def find(name: str) -> Benchmark:
     Raises:
         ConfigurationError: there is none; the message names the nearest.
     """
-    _known("benchmark", name, BENCHMARKS)
+    known("benchmark", name, BENCHMARKS)
     return BENCHMARKS[name]
 
 

@@ -23,7 +23,7 @@ class Option:
     Args:
         name: as a keyword of `read` and on the command line.
         about: what it does, in one sentence.
-        values: those it can have, in table order.
+        values: those it can have, in table order; empty where it takes any text.
         default: those it has where nothing is said.
         many: whether it takes several, as a sequence or separated by commas.
     """
@@ -40,10 +40,12 @@ class Option:
         Raises:
             ConfigurationError: an unknown value, none, or several where one is taken.
         """
+        if not self.values:
+            return ("".join(given),)
         words = given.split(",") if isinstance(given, str) else [str(word) for word in given]
         asked = {word.strip() for word in words} - {""}
         for word in sorted(asked):
-            _known(f"value of the option {self.name!r}:", word, self.values)
+            known(f"value of the option {self.name!r}:", word, self.values)
         if not asked or (len(asked) > 1 and not self.many):
             number = "at least one" if self.many else "exactly one"
             raise ConfigurationError(f"the option {self.name!r} takes {number} of: {', '.join(self.values)}")
@@ -98,10 +100,10 @@ class Benchmark:
         Raises:
             ConfigurationError: an unknown option or value; the message names the nearest.
         """
-        known = {option.name: option for option in self.options}
+        own = {option.name: option for option in self.options}
         for name in given:
-            _known(f"option of {self.name}:", name, known)
-        return {name: option.parse(given[name]) if name in given else option.default for name, option in known.items()}
+            known(f"option of {self.name}:", name, own)
+        return {name: option.parse(given[name]) if name in given else option.default for name, option in own.items()}
 
     def read(self, folder: Path, options: Mapping[str, str | Iterable[str]] | None = None) -> list[Sample]:
         """All rows of the folder, in table order: by scenario, then by condition, then as in the file.
@@ -122,7 +124,12 @@ class Benchmark:
         return samples
 
 
-def _known(kind: str, name: str, names: Iterable[str]) -> None:
+def known(kind: str, name: str, names: Iterable[str]) -> None:
+    """Check that a name is one of the known ones, or say which is nearest.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
     choices = list(names)
     if name in choices:
         return

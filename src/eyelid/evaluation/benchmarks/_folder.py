@@ -21,6 +21,7 @@ _HARMLESS_NAMES = re.compile(
     r"\..*|__MACOSX|__pycache__|(readme|licen[cs]e|notice|citation|changelog)\b.*", re.IGNORECASE
 )
 _HARMLESS_SUFFIXES = frozenset({".md", ".zip", ".tar", ".py", ".sh", ".pdf", ".ipynb", ".bib"})
+_DATA_SUFFIXES = frozenset({".json", ".jsonl", ".csv", ".tsv", ".gz", ".parquet"})
 
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _A_NAME = re.compile(r"[\w.-]{1,60}")
@@ -215,6 +216,11 @@ class Folder:
 
     # Images and other files
 
+    def tree(self, suffix: str) -> list[str]:
+        """All files below the folder whose names end so, hidden ones left out, sorted."""
+        found = (path.relative_to(self.root) for path in self.root.rglob(f"*{suffix}") if path.is_file())
+        return sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
+
     def names(self, directory: str = "") -> list[str]:
         """What lies in a directory, sorted; empty where there is none."""
         return sorted(self._entries(directory) or {})
@@ -238,11 +244,22 @@ class Folder:
             self.wrong(where, what)
         return self.root / where
 
-    def expect(self, directory: str, names: Collection[str], what: str = "file") -> None:
-        """Note everything in a directory that is neither expected nor harmless, such as a README."""
+    def expect(
+        self, directory: str, names: Collection[str], what: str = "data file", *, data_only: bool = False
+    ) -> None:
+        """Note everything in a directory that is neither expected nor harmless, such as a README.
+
+        Args:
+            directory: below the folder; "" for the folder itself.
+            names: what is expected there.
+            what: they are, in the singular.
+            data_only: whether only tables and rows are noted; other files and folders are nobody's business.
+        """
         for name, entry in sorted((self._entries(directory) or {}).items()):
-            harmless = _HARMLESS_NAMES.fullmatch(name) or Path(name).suffix.lower() in _HARMLESS_SUFFIXES
-            if name not in names and not harmless:
+            suffix = Path(name).suffix.lower()
+            harmless = _HARMLESS_NAMES.fullmatch(name) or suffix in _HARMLESS_SUFFIXES
+            ours = not data_only or (suffix in _DATA_SUFFIXES and not entry.is_dir())
+            if name not in names and not harmless and ours:
                 where = f"{directory}/{name}" if directory else name
                 self.wrong(where, f"is no {'folder' if entry.is_dir() else what} of this benchmark")
 
