@@ -62,7 +62,7 @@ class Folder:
 
     def wrong(self, file: str, what: str, place: str = "") -> None:
         """Note a problem."""
-        self.problems.append(Problem(file, what, place))
+        self.problems.append(Problem(file or self.root.name, what, place))
 
     def wrong_row(self, row: Row, what: str) -> None:
         """Note a problem of a row."""

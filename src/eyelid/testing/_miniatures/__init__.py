@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from eyelid.errors import ConfigurationError
-from eyelid.testing._miniatures import _mm_safetybench
+from eyelid.testing._miniatures import _mm_safetybench, _texts, _tools, _utility, _vision
 
 
 class _Writer(Protocol):
@@ -16,6 +16,20 @@ class _Writer(Protocol):
 
 _WRITERS: Mapping[str, _Writer] = {
     "mm-safetybench": _mm_safetybench.write,
+    "figstep": _vision.figstep,
+    "figstep-tiny": _vision.figstep_tiny,
+    "vlsafe": _vision.vlsafe,
+    "vlguard": _vision.vlguard,
+    "xstest": _texts.xstest,
+    "or-bench": _texts.or_bench,
+    "mm-vet": _utility.mm_vet,
+    "mme": _utility.mme,
+    "pope": _utility.pope,
+    "injecagent": _tools.injecagent,
+    "bipia": _tools.bipia,
+    "agentdojo": _tools.agentdojo,
+    "rows": _texts.rows,
+    "images": _vision.images,
 }
 
 
