@@ -42,7 +42,7 @@ def test_the_guide_runs_and_nothing_raw_is_printed(
         if "audit" in known:
             get_dispatcher().event_handlers.remove(known["audit"])
     told = capsys.readouterr().out
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
     assert BAD not in told
     assert "Boil water first." in told
     assert "AgentOutput" in told

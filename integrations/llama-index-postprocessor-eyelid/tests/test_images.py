@@ -97,13 +97,8 @@ async def test_a_loader_fetches_and_its_failure_is_a_failed_look() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"strategy": "reask"}, {"on_error": "ignore"}, {"stream": "token"}, {"allowed_root": "/tmp"}]
+    "wrong", [{"strategy": "reaskk"}, {"on_error": "ignore"}, {"stream": "token"}, {"allowed_root": "/tmp"}]
 )
 def test_wrong_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Settings(**wrong)
-
-
-def test_reask_names_the_coming_release() -> None:
-    with pytest.raises(ConfigurationError, match="next release"):
-        Settings(strategy="reask")

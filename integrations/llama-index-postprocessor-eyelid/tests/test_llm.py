@@ -129,8 +129,8 @@ def test_what_is_no_model_is_refused(guard: Guard, wrong: Any) -> None:
 def test_wrong_choices_are_refused(guard: Guard) -> None:
     with pytest.raises(ConfigurationError):
         guard_llm(guard_llm(FakeLLM(), guard), guard)
-    with pytest.raises(ConfigurationError, match="next release"):
-        guard_llm(FakeLLM(), guard, strategy="reask")
+    with pytest.raises(ConfigurationError, match="did you mean 'reask'"):
+        guard_llm(FakeLLM(), guard, strategy="reaks")
     with pytest.raises(ConfigurationError):
         guard_llm(FakeLLM(), "no guard")  # type: ignore[arg-type]
     with pytest.raises(ValidationError):

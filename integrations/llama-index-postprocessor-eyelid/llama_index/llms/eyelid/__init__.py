@@ -11,5 +11,6 @@ from __future__ import annotations
 from llama_index.llms.eyelid._function_calling import GuardedFunctionCallingLLM
 from llama_index.llms.eyelid._guard import guard_llm
 from llama_index.llms.eyelid._guarded import GuardedLLM
+from llama_index.llms.eyelid._host import LlamaIndexHost
 
-__all__ = ["GuardedFunctionCallingLLM", "GuardedLLM", "guard_llm"]
+__all__ = ["GuardedFunctionCallingLLM", "GuardedLLM", "LlamaIndexHost", "guard_llm"]

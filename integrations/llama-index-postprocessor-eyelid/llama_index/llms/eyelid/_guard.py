@@ -13,6 +13,7 @@ from eyelid import Guard
 from eyelid.errors import ConfigurationError
 from llama_index.llms.eyelid._function_calling import GuardedFunctionCallingLLM
 from llama_index.llms.eyelid._guarded import GuardedLLM
+from llama_index.llms.eyelid._host import LlamaIndexHost
 from llama_index.postprocessor.eyelid._settings import ImageLoader, OnError, Settings, StreamMode
 
 _TAKEN_OVER = (
@@ -47,11 +48,13 @@ def guard_llm(
     Args:
         llm: a LlamaIndex model; it is not changed.
         guard: looks.
-        strategy: what becomes of flagged answers: "rewrite", "block" or "raise"; as the policy says if left out. Tool
-            calls that are flagged are stopped in any case.
+        strategy: what becomes of flagged answers: "rewrite", "reask", "block" or "raise"; as the policy says if left
+            out. "reask" is ECSO: where the request has images the model judges its answer, and if that is unsafe
+            answers again without them; it costs one more answer, or three. Tool calls that are flagged are stopped in
+            any case.
         on_error: what becomes of answers after a failed look: "block", "raise" or "pass".
         stream: "buffer" hands a streamed answer on when all of it was looked at, "sentence" sentence by sentence.
-        image_loader: fetches images in answers that are given by address; without one they cannot be looked at.
+        image_loader: fetches images that are given by address; without one they cannot be looked at.
         allowed_root: the folder below which image files are read.
 
     Raises:
@@ -70,7 +73,7 @@ def guard_llm(
 def _wrapped(llm: LLM, guard: Guard, settings: Settings) -> GuardedLLM:
     if not isinstance(llm, LLM):
         raise ConfigurationError(f"guard_llm takes a LlamaIndex LLM, not {type(llm).__name__}")
-    settings.rules(guard)
+    settings.rules(guard, host=LlamaIndexHost(llm))
     own = {name: getattr(llm, name) for name in _TAKEN_OVER}
     kind = GuardedFunctionCallingLLM if isinstance(llm, FunctionCallingLLM) else GuardedLLM
     return kind(inner=llm, guard=guard, settings=settings, **own)

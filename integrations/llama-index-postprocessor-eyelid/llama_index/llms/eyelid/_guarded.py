@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from llama_index.core.base.llms.types import (
@@ -21,6 +22,8 @@ from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from eyelid import Guard
+from llama_index.llms.eyelid._asking import aasking, asking
+from llama_index.llms.eyelid._host import LlamaIndexHost
 from llama_index.llms.eyelid._source import (
     aas_completions,
     as_chat,
@@ -62,7 +65,7 @@ class GuardedLLM(LLM):
     def model_post_init(self, context: Any, /) -> None:
         """Take the rules over."""
         super().model_post_init(context)
-        self._checker = Checker(self.guard, self.settings, where="llm")
+        self._checker = Checker(self.guard, self.settings, where="llm", host=LlamaIndexHost(self.inner))
 
     @classmethod
     def class_name(cls) -> str:
@@ -79,49 +82,50 @@ class GuardedLLM(LLM):
         """The answer, as far as it may be passed on; `additional_kwargs["eyelid"]` is the verdict."""
         with raw():
             response = self.inner.chat(messages, **kwargs)
-        return guarded(response, self._ruling(response.message, Context.of(messages)))
+        return guarded(response, self._ruling(response.message, *asking(self._checker, self.inner, messages)))
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """As `chat`, without ever blocking the event loop."""
         with raw():
             response = await self.inner.achat(messages, **kwargs)
-        return guarded(response, await self._aruling(response.message, Context.of(messages)))
+        asked = await aasking(self._checker, self.inner, messages)
+        return guarded(response, await self._aruling(response.message, *asked))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """The answer in chunks, as far as they may be passed on; the last one has the verdict."""
         with raw():
             source = self.inner.stream_chat(messages, **kwargs)
-        return self._stream(tagged(source, as_is), Context.of(messages))
+        return self._stream(tagged(source, as_is), *asking(self._checker, self.inner, messages))
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """As `stream_chat`, for `async for`."""
         with raw():
             source = await self.inner.astream_chat(messages, **kwargs)
-        return self._astream(atagged(source, as_is), Context.of(messages))
+        return self._astream(atagged(source, as_is), *(await aasking(self._checker, self.inner, messages)))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The answer to a text, as far as it may be passed on."""
         with raw():
             response = as_chat(self.inner.complete(prompt, formatted=formatted, **kwargs))
-        return as_completion(guarded(response, self._ruling(response.message, Context(prompt))))
+        return as_completion(guarded(response, self._ruling(response.message, self._checker, Context(prompt))))
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """As `complete`, without ever blocking the event loop."""
         with raw():
             response = as_chat(await self.inner.acomplete(prompt, formatted=formatted, **kwargs))
-        return as_completion(guarded(response, await self._aruling(response.message, Context(prompt))))
+        return as_completion(guarded(response, await self._aruling(response.message, self._checker, Context(prompt))))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """The answer to a text in chunks."""
         with raw():
             source = self.inner.stream_complete(prompt, formatted=formatted, **kwargs)
-        chunks = self._stream(tagged(source, as_chat), Context(prompt))
+        chunks = self._stream(tagged(source, as_chat), self._checker, Context(prompt))
         return as_completions(chunks)
 
     @llm_completion_callback()
@@ -129,7 +133,7 @@ class GuardedLLM(LLM):
         """As `stream_complete`, for `async for`."""
         with raw():
             source = await self.inner.astream_complete(prompt, formatted=formatted, **kwargs)
-        chunks = self._astream(atagged(source, as_chat), Context(prompt))
+        chunks = self._astream(atagged(source, as_chat), self._checker, Context(prompt))
         return aas_completions(chunks)
 
     def structured_predict(
@@ -191,38 +195,43 @@ class GuardedLLM(LLM):
         copy._structured = True
         return copy
 
-    def _ruling(self, message: ChatMessage, context: Context) -> Ruling:
+    def _ruling(self, message: ChatMessage, checker: Checker, context: Context) -> Ruling:
         if self._structured:
-            return joined(message, self._checker.check_messages(split(message), contexts=context))
-        return self._checker.check_message(message, context=context)
+            return joined(message, checker.check_messages(split(message), contexts=_alone(context)))
+        return checker.check_message(message, context=context)
 
-    async def _aruling(self, message: ChatMessage, context: Context) -> Ruling:
+    async def _aruling(self, message: ChatMessage, checker: Checker, context: Context) -> Ruling:
         if self._structured:
-            return joined(message, await self._checker.acheck_messages(split(message), contexts=context))
-        return await self._checker.acheck_message(message, context=context)
+            return joined(message, await checker.acheck_messages(split(message), contexts=_alone(context)))
+        return await checker.acheck_message(message, context=context)
 
-    def _stream(self, source: ChatResponseGen, context: Context) -> ChatResponseGen:
+    def _stream(self, source: ChatResponseGen, checker: Checker, context: Context) -> ChatResponseGen:
         if not self._structured:
-            return stream_chat(self._checker, source, context=context)
-        return self._one(source, context)
+            return stream_chat(checker, source, context=context)
+        return self._one(source, checker, context)
 
-    def _astream(self, source: ChatResponseAsyncGen, context: Context) -> ChatResponseAsyncGen:
+    def _astream(self, source: ChatResponseAsyncGen, checker: Checker, context: Context) -> ChatResponseAsyncGen:
         if not self._structured:
-            return astream_chat(self._checker, source, context=context)
-        return self._aone(source, context)
+            return astream_chat(checker, source, context=context)
+        return self._aone(source, checker, context)
 
-    def _one(self, source: ChatResponseGen, context: Context) -> ChatResponseGen:
+    def _one(self, source: ChatResponseGen, checker: Checker, context: Context) -> ChatResponseGen:
         last: ChatResponse | None = None
         for last in source:  # noqa: B007 - the last one holds all of it
             pass
         if last is not None:
-            ruling = self._ruling(last.message, context)
+            ruling = self._ruling(last.message, checker, context)
             yield guarded(last, ruling, delta=ruling.text)
 
-    async def _aone(self, source: ChatResponseAsyncGen, context: Context) -> ChatResponseAsyncGen:
+    async def _aone(self, source: ChatResponseAsyncGen, checker: Checker, context: Context) -> ChatResponseAsyncGen:
         last: ChatResponse | None = None
         async for last in source:  # noqa: B007 - the last one holds all of it
             pass
         if last is not None:
-            ruling = await self._aruling(last.message, context)
+            ruling = await self._aruling(last.message, checker, context)
             yield guarded(last, ruling, delta=ruling.text)
+
+
+def _alone(context: Context) -> Context:
+    """Without the request's images: a structure is mended string by string, and no model is asked for another one."""
+    return replace(context, images=(), missing=0)

@@ -24,6 +24,7 @@ class Context:
     Args:
         prompt: the request; an answer is judged in its light, it is not itself checked.
         images: looked at together with the message, as `Guard.check` does.
+        missing: images of the request that could not be had.
         continued: whether text of the message was passed on before it, so that nothing need take the place of what is
             left out of it.
         formed: whether it was asked for in the form of a ReAct agent, so that it cannot be handed on by sentences.
@@ -31,6 +32,7 @@ class Context:
 
     prompt: str = field(default="", repr=False)
     images: tuple[Image, ...] = ()
+    missing: int = 0
     continued: bool = False
     formed: bool = False
 
@@ -101,7 +103,7 @@ class Case:
 
     def mended(self, outcomes: Sequence[Outcome]) -> Exchange | None:
         """A text of some form with its flagged parts replaced, to be looked at again; None where that is no way out."""
-        if self.policy.for_surface(self.surface).strategy is not Strategy.REWRITE:
+        if self.policy.for_surface(self.surface).strategy not in (Strategy.REWRITE, Strategy.REASK):
             return None
         found = self._found(outcomes)
         if any(each.status is not Status.FLAGGED and not each.allowed for part in found.values() for _, each in part):
@@ -136,7 +138,8 @@ class Case:
 
     @property
     def _whole(self) -> Exchange:
-        return self._exchange(self.parts.text, (*self.images, *self.context.images), self.missing)
+        images = (*self.images, *self.context.images)
+        return self._exchange(self.parts.text, images, self.missing + self.context.missing)
 
     def _exchange(self, text: str, images: tuple[Image, ...] = (), uninspectable: int = 0) -> Exchange:
         asked = (text, "") if self.surface is Surface.INPUT else (self.context.prompt, text)
@@ -144,7 +147,7 @@ class Case:
 
     def _looks(self) -> Iterator[tuple[Surface, tuple[_Part, str], Exchange]]:
         here = self.surface
-        if self.parts.text or self.images or self.context.images or self.missing:
+        if self.parts.text or self.images or self.context.images or self.missing or self.context.missing:
             yield here, ("text", ""), self._whole
         if self._structured:
             for leaf in _json_leaves(self.parts.text):

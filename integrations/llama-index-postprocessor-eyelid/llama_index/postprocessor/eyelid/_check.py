@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Sequence
+from copy import copy
 from typing import Any, TypeAlias, TypeVar
 
 from llama_index.core.base.llms.types import ChatMessage
 
 from eyelid import Exchange, Guard, HarmfulContentError, Outcome, Status, Strategy, Surface
 from eyelid.errors import UninspectedError
+from eyelid.protocols import Host
 from llama_index.postprocessor.eyelid._case import Case, Context, Ruling
 from llama_index.postprocessor.eyelid._images import aload, load
 from llama_index.postprocessor.eyelid._messages import Parts, parts
@@ -57,12 +59,31 @@ class Checker:
         settings: see there.
         surfaces: where the settings' strategy holds; answers if left out.
         where: what looks, for events: "llm", "tool", ...
+        host: asked again under the strategy "reask"; the guard's if left out.
     """
 
-    def __init__(self, guard: Guard, settings: Settings | None = None, *surfaces: Surface, where: str = "llm") -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        settings: Settings | None = None,
+        *surfaces: Surface,
+        where: str = "llm",
+        host: Host | None = None,
+    ) -> None:
         self.settings = settings or Settings()
-        self.guard = self.settings.rules(guard, *surfaces)
+        self.guard = self.settings.rules(guard, *surfaces, host=host)
         self.where = where
+
+    @property
+    def reasks(self) -> bool:
+        """Whether a model is asked again about its own answers."""
+        return self.guard.policy.for_surface(Surface.OUTPUT).strategy is Strategy.REASK
+
+    def asking(self, host: Host) -> Checker:
+        """The same, with another host to ask."""
+        other = copy(self)
+        other.guard = self.guard.under(self.guard.policy, host=host)
+        return other
 
     def look(self, exchanges: Sequence[Exchange]) -> list[Outcome]:
         """Outcomes of many exchanges in one call to the guard; raises what the settings say is to raise."""

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 from eyelid import Guard, Strategy, Surface
 from eyelid.errors import ConfigurationError
 from eyelid.policy import known
+from eyelid.protocols import Host
 
 #: Fetches an image by its address. eyelid itself fetches nothing.
 ImageLoader: TypeAlias = Callable[[str], bytes]
@@ -25,7 +26,8 @@ class Settings:
     """How an entry point was asked to behave.
 
     Args:
-        strategy: what becomes of flagged content, "rewrite", "block" or "raise"; as the policy says if left out.
+        strategy: what becomes of flagged content, "rewrite", "reask", "block" or "raise"; as the policy says if left
+            out. "reask" asks the model again about its own answer (ECSO).
         on_error: what becomes of content after a failed look: "block" it, "raise" an `UninspectedError`, or "pass"
             it on.
         stream: "buffer" releases nothing before all of it was looked at, "sentence" releases sentences of text as
@@ -44,11 +46,6 @@ class Settings:
     allowed_root: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.strategy == "reask":
-            raise ConfigurationError(
-                'strategy "reask" (ask the model again about its own answer, ECSO) comes with the next release; '
-                'use "rewrite", "block" or "raise"'
-            )
         if self.strategy is not None:
             known("strategy", self.strategy, Strategy)
         known("on_error", self.on_error, ON_ERROR)
@@ -56,20 +53,26 @@ class Settings:
         if self.allowed_root is not None and not isinstance(self.allowed_root, Path):
             raise ConfigurationError(f"allowed_root must be a pathlib.Path, not {type(self.allowed_root).__name__}")
 
-    def rules(self, guard: Guard, *surfaces: Surface) -> Guard:
+    def rules(self, guard: Guard, *surfaces: Surface, host: Host | None = None) -> Guard:
         """The guard under its policy as these settings change it; models and threads are shared.
 
         Args:
             guard: whose policy is changed.
             surfaces: where `strategy` holds, answers if left out; "raise" holds everywhere.
+            host: asked again under "reask"; the guard's if left out.
 
         Raises:
-            ConfigurationError: `guard` is no guard.
+            ConfigurationError: `guard` is no guard, or is to ask again and has nobody to ask.
         """
         if not isinstance(guard, Guard):
             raise ConfigurationError(f"guard must be an eyelid.Guard, not {type(guard).__name__}")
         policy = guard.policy.adjust(on_failure="allow" if self.on_error == "pass" else "block")
+        where = () if self.strategy == Strategy.RAISE else surfaces or (Surface.OUTPUT,)
         if self.strategy is not None:
-            where = () if self.strategy == Strategy.RAISE else surfaces or (Surface.OUTPUT,)
             policy = policy.adjust(*where, strategy=self.strategy)
-        return guard.under(policy)
+        if self.strategy == Strategy.REASK and (Surface.OUTPUT not in where or (host or guard.host) is None):
+            raise ConfigurationError(
+                'strategy "reask" asks a model again about its own answer: use guard_llm, which asks the model it '
+                "guards, or for answers give the guard a host"
+            )
+        return guard.under(policy, host=host)
