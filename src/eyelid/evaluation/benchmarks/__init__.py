@@ -48,6 +48,8 @@ _ALL = (
 )
 #: Name → benchmark, in the order in which they are listed.
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({each.name: each for each in _ALL})
+#: Part of MME → its subtasks, as its totals are made of.
+MME_PARTS = _mme.PARTS
 
 
 def find(name: str) -> Benchmark:
@@ -75,4 +77,4 @@ def read(name: str, folder: Path, **options: str | Iterable[str]) -> list[Sample
     return find(name).read(folder, options)
 
 
-__all__ = ["BENCHMARKS", "Benchmark", "BenchmarkError", "Option", "Problem", "find", "read"]
+__all__ = ["BENCHMARKS", "MME_PARTS", "Benchmark", "BenchmarkError", "Option", "Problem", "find", "read"]

@@ -7,8 +7,9 @@ Checked in four readers by others, which agree: a folder for each subtask; in so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from eyelid.evaluation.benchmarks._benchmark import Benchmark, Chosen, Option
 from eyelid.evaluation.benchmarks._folder import Folder
@@ -27,14 +28,14 @@ PERCEPTION = (
     "OCR",
 )
 COGNITION = ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
-_PARTS = {"perception": PERCEPTION, "cognition": COGNITION}
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({"perception": PERCEPTION, "cognition": COGNITION})
 _IMAGES = (".jpg", ".jpeg", ".png")
 
 
 def _read(folder: Folder, chosen: Chosen) -> Iterator[Sample]:
     folder.expect("", (*PERCEPTION, *COGNITION), "subtask")
     for part in chosen["parts"]:
-        for subtask in _PARTS[part]:
+        for subtask in PARTS[part]:
             split = {"images", "questions_answers_YN"} & set(folder.names(subtask))
             images, texts = (f"{subtask}/images", f"{subtask}/questions_answers_YN") if split else (subtask, subtask)
             yield from _subtask(folder, subtask, part, images, texts)
@@ -87,7 +88,7 @@ BENCHMARK = Benchmark(
     scenarios=(*PERCEPTION, *COGNITION),
     measures="whether a model sees (perception, 2,000 points) and reasons (cognition, 800 points), by yes and no",
     judged_by="mme",
-    options=(Option("parts", "which subtasks are read", tuple(_PARTS), tuple(_PARTS), many=True),),
+    options=(Option("parts", "which subtasks are read", tuple(PARTS), tuple(PARTS), many=True),),
     layout="""
 {subtask}/{stem}.jpg (or .png), {subtask}/{stem}.txt        or, in some subtasks,
 {subtask}/images/{stem}.jpg, {subtask}/questions_answers_YN/{stem}.txt
