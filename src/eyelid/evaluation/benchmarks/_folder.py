@@ -17,15 +17,13 @@ from eyelid.evaluation.benchmarks._problems import Problem
 from eyelid.types import MAX_IMAGE_BYTES
 
 #: What may lie beside the data of any benchmark.
-_HARMLESS_NAMES = re.compile(
-    r"\..*|__MACOSX|__pycache__|(readme|licen[cs]e|notice|citation|changelog)\b.*", re.IGNORECASE
-)
+_HARMLESS_NAMES = re.compile(r"\..*|__\w+|(readme|licen[cs]e|notice|citation|changelog)([\W_].*)?", re.IGNORECASE)
 _HARMLESS_SUFFIXES = frozenset({".md", ".zip", ".tar", ".py", ".sh", ".pdf", ".ipynb", ".bib"})
 _DATA_SUFFIXES = frozenset({".json", ".jsonl", ".csv", ".tsv", ".gz", ".parquet"})
 
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _A_NAME = re.compile(r"[\w.-]{1,60}")
-_A_PATH = re.compile(r"[\w./-]{1,120}")
+_A_PATH = re.compile(r"[\w./-]{1,160}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +52,21 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.problems: list[Problem] = []
+        self._noted: dict[Problem, None] = {}
         self.found = root.exists()
         if not self.found:
-            self.problems.append(Problem(".", "there is no such folder"))
+            self.wrong(".", "there is no such folder")
         self._listed: dict[str, dict[str, os.DirEntry[str]] | None] = {}
 
+    @property
+    def problems(self) -> list[Problem]:
+        """What was noted, in that order."""
+        return list(self._noted)
+
     def wrong(self, file: str, what: str, place: str = "") -> None:
-        """Note a problem."""
-        self.problems.append(Problem(file or self.root.name, what, place))
+        """Note a problem; the same one is noted once."""
+        problem = Problem(file or self.root.name, what, place)
+        self._noted.setdefault(problem)
 
     def wrong_row(self, row: Row, what: str) -> None:
         """Note a problem of a row."""
@@ -232,14 +236,15 @@ class Folder:
         """
         where, place = f"{directory}/{name}" if directory else name, row.place if row else ""
         inner, _, last = where.rpartition("/")
-        if not _A_PATH.fullmatch(where) or where.startswith("/") or ".." in where.split("/"):
+        if {"", "..", "."} & set(where.split("/")) or "\\" in where or not where.isprintable():
             self.wrong(row.file if row else directory, "names an image by no plain path below the folder", place)
             return self.root
         entries = self._entries(inner)
         if entries is None:
-            self._once(inner, "folder is missing")
+            self.wrong(inner, "folder is missing")
         elif last not in entries or not entries[last].is_file():
-            self.wrong(where, "image is missing" + (f" (named by {row.file}, {place})" if row else ""))
+            plain = where if _A_PATH.fullmatch(where) else f"{directory}, an image with a long or odd name"
+            self.wrong(plain, "image is missing" + (f" (named by {row.file}, {place})" if row else ""))
         elif what := self._broken(entries[last]):
             self.wrong(where, what)
         return self.root / where
@@ -271,10 +276,6 @@ class Folder:
             except OSError:
                 self._listed[directory] = None
         return self._listed[directory]
-
-    def _once(self, file: str, what: str) -> None:
-        if (problem := Problem(file, what)) not in self.problems:
-            self.problems.append(problem)
 
     def _broken(self, entry: os.DirEntry[str]) -> str:
         if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root.resolve()):

@@ -37,8 +37,6 @@ def _read(folder: Folder, chosen: Chosen) -> Iterator[Sample]:
 
 
 def _injected(folder: Folder, rows: list[Row], scenario: str, condition: str) -> Iterator[Sample]:
-    keys = [(row, f"{row.cells['Tool Response']}\n{row.cells['User Instruction']}") for row in rows]
-    folder.unique(keys, "tool response and instruction")
     for number, row in enumerate(rows, start=1):
         kind = row.cells.get("Attack Type")
         yield Sample(

@@ -33,7 +33,6 @@ def _read(folder: Folder, chosen: Chosen) -> Iterator[Sample]:
     found: dict[tuple[str, str], list[Sample]] = {}
     for condition in chosen["conditions"]:
         rows = folder.table(f"or-bench-{condition}.csv", ("prompt", "category"))
-        folder.unique(((row, row.cells["prompt"]) for row in rows), "prompt")
         for number, row in enumerate(rows, start=1):
             category = folder.word(row, "category").strip()
             sample = Sample(

@@ -21,7 +21,6 @@ def _read(folder: Folder, chosen: Chosen) -> Iterator[Sample]:
     folder.expect("", {*_FILES.values(), directory.split("/")[0]}, data_only=True)
     for split in chosen["splits"]:
         rows = folder.lines(_FILES[split], ("image_id", "query"))
-        folder.unique(((row, f"{row.cells['image_id']}\n{row.cells['query']}") for row in rows), "image and query")
         for number, row in enumerate(rows, start=1):
             yield Sample(
                 id=f"{split}/{number}",
