@@ -10,6 +10,7 @@ from eyelid.models._causal_template import Template
 from eyelid.models._classifier import PackedClassifier
 from eyelid.models._classifier_open import labels_of, open_classifier
 from eyelid.models._classifier_plain import PlainClassifier
+from eyelid.models._detector_format import FORMAT_FILE, FORMAT_VERSION, PAIR, Activation, DetectorFormat
 from eyelid.models._encoder_looks import EncoderLook, EncoderTexts
 from eyelid.models._frozen import FrozenEncoder, fastest_dtype
 from eyelid.models._generate import GenerateRequest, Generator
@@ -26,14 +27,19 @@ from eyelid.models._weights import VERSION, find_weights, write_manifest
 __all__ = [
     "BUCKETS",
     "FILES",
+    "FORMAT_FILE",
+    "FORMAT_VERSION",
     "HAZARDS",
+    "PAIR",
     "PINNED",
     "REPOSITORY",
     "REVISION",
     "SIGNALS",
     "VERSION",
+    "Activation",
     "CausalLook",
     "CausalRunner",
+    "DetectorFormat",
     "Encoder",
     "EncoderLook",
     "EncoderTexts",

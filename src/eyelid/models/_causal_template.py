@@ -115,15 +115,9 @@ class Template:
         )
 
     def _parsed(self, template: str) -> list[int | str | _Field]:
-        try:
-            parts = [part[:2] for part in Formatter().parse(template)]
-        except ValueError as error:
-            raise ConfigurationError("the template has an unmatched brace; write {{ and }} for braces") from error
-        named = [name for _, name in parts if name is not None]
-        if named.count("response") != 1 or named.count("prompt") > 1 or set(named) - {"response", "prompt"}:
-            raise ConfigurationError("a template holds {response} once, {prompt} at most once, and no other field")
+        fields_of(template)
         pieces: list[int | str | _Field] = []
-        for literal, name in parts:
+        for literal, name, _, _ in Formatter().parse(template):
             pieces += self._literal(literal)
             pieces += [] if name is None else [_Field(name)]
         return pieces
@@ -140,6 +134,21 @@ class Template:
         full = self._tokenizer.encode("a", add_special_tokens=True).ids
         at = next((at for at in range(len(full)) if full[at : at + len(bare)] == bare), 0)
         return full[:at], full[at + len(bare) :]
+
+
+def fields_of(template: str) -> list[str]:
+    """The fields of a template, in order: "response", and "prompt" where it has that.
+
+    Raises:
+        ConfigurationError: a brace is unmatched, a field missing, unknown, or there twice.
+    """
+    try:
+        named = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        raise ConfigurationError("the template has an unmatched brace; write {{ and }} for braces") from error
+    if named.count("response") != 1 or named.count("prompt") > 1 or set(named) - {"response", "prompt"}:
+        raise ConfigurationError("a template holds {response} once, {prompt} at most once, and no other field")
+    return named
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
