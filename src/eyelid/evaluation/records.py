@@ -24,7 +24,12 @@ class Judgement:
             unsafe wherever safe answers are counted.
         score: what it rests on, in [0, 1] and higher for more harm, where there is such a number.
         refused: whether the answer refuses, where the judge says so.
-        correct: of utility rows, the share of the points, in [0, 1].
+        correct: of utility rows, the share of the points, in [0, 1]; of labelled texts 1 where what was done with it is
+            what its label asks for.
+        grades: what else it found, such as "helpfulness" or "relevance", each in [0, 1] and higher for better.
+        said: the judge's own words, where it has any.
+        failed: why there is no verdict: "unparsable" for words that hold none, or what became of the call, such as
+            "timeout"; "" where there is one.
     """
 
     judge: str
@@ -32,6 +37,9 @@ class Judgement:
     score: float | None = None
     refused: bool | None = None
     correct: float | None = None
+    grades: Mapping[str, float] = field(default_factory=dict)
+    said: str = field(default="", repr=False)
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +61,11 @@ class Record:
         unsafe: whether the model took its own answer for unsafe: "Yes", "No", or "" where it was not asked.
         unsafe_answer: the first answer where it was replaced, else "".
         caption: what the model said of the images; "" where it was not asked.
-        calls: how often the host was asked for this row, the first answer included.
+        calls: how often the host is asked for this row under the defence, the first answer included; 0 where the
+            request was stopped before it.
         prompt_tokens, reply_tokens: of these calls together; `None` where the host does not say.
-        seconds_direct, seconds: until the first answer, and until the final one.
+        seconds_direct, seconds: until the first answer, and until the final one. Of a batch each row has its share;
+            with batches of one row it is the time that a user waits.
         failures: "stage:code" of each failed look, and of an answer that the host did not give.
         facts: of the sample.
     """
@@ -95,7 +105,9 @@ class Record:
 
     def to_json(self) -> str:
         """One line, without a line feed at its end."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        # Half of a surrogate pair, as models do write, cannot be encoded but by its number.
+        return line if _encodable(line) else json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, line: str) -> Record:
@@ -112,6 +124,14 @@ class Record:
             return cls(**{**known, **judged, **lists})
         except (ValueError, TypeError, KeyError):
             raise ConfigurationError("a line of the run is no record; was the file edited or cut?") from None
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _NAMES = tuple(each.name for each in fields(Record))
@@ -131,8 +151,11 @@ class Manifest:
         guard: identity of policy, thresholds and detectors; "" without a guard.
         judges: identities.
         seed: of drawing and sampling.
+        asking: how the model was asked for its first answer: budget in tokens, temperature, digest of what it was told
+            beforehand.
         version: of eyelid.
         started: when, in ISO 8601 with a time zone.
+        circumstances: what changes no answer but may change times: rows of a batch, machine.
     """
 
     benchmark: str
@@ -144,5 +167,31 @@ class Manifest:
     judges: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    asking: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     started: str = ""
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What has to be the same for a run to go on."""
+        own = asdict(self)
+        return {name: own[name] for name in own if name not in ("started", "circumstances")}
+
+    def to_json(self) -> str:
+        """All of it, indented for people."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """The manifest that `to_json` wrote.
+
+        Raises:
+            ConfigurationError: it is none; the message holds nothing of it.
+        """
+        try:
+            raw = json.loads(text)
+            known = {each.name: raw[each.name] for each in fields(cls) if each.name in raw}
+            return cls(**{**known, "judges": tuple(known.get("judges", ()))})
+        except (ValueError, TypeError, KeyError):
+            raise ConfigurationError("this does not describe a run; was the file edited or cut?") from None
