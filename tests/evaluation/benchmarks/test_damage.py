@@ -524,8 +524,18 @@ def test_a_link_that_leads_out_is_named_and_one_within_is_followed(tmp_path: Pat
     (folder / "more" / "1.png").rename(tmp_path / "1.png")
     (folder / "1.png").unlink()
     (folder / "1.png").symlink_to(tmp_path / "1.png")
-    with pytest.raises(BenchmarkError, match=r"1\.png: is a link that leads out of the folder"):
+    with pytest.raises(BenchmarkError, match=r"1\.png: image is a link that leads out of"):
         read("images", folder)
+
+
+def test_a_folder_of_images_that_is_a_link_is_named_once(tmp_path: Path) -> None:
+    folder = write_miniature("pope", tmp_path / "data")
+    (folder / "val2014").rename(tmp_path / "coco")
+    (folder / "val2014").symlink_to(tmp_path / "coco")
+    with pytest.raises(BenchmarkError) as caught:
+        read("pope", folder)
+    assert [problem.file for problem in caught.value.problems] == ["val2014"]
+    assert "folder is a link that leads out of" in str(caught.value)
 
 
 def test_an_image_that_is_too_large_is_named(tmp_path: Path) -> None:

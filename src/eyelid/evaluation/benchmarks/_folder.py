@@ -13,15 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eyelid.evaluation.benchmarks._listing import LEADS_OUT, broken_image, is_data, is_harmless
 from eyelid.evaluation.benchmarks._problems import Problem
-from eyelid.types import MAX_IMAGE_BYTES
 
-#: What may lie beside the data of any benchmark.
-_HARMLESS_NAMES = re.compile(r"\..*|__\w+|(readme|licen[cs]e|notice|citation|changelog)([\W_].*)?", re.IGNORECASE)
-_HARMLESS_SUFFIXES = frozenset({".md", ".zip", ".tar", ".py", ".sh", ".pdf", ".ipynb", ".bib"})
-_DATA_SUFFIXES = frozenset({".json", ".jsonl", ".csv", ".tsv", ".gz", ".parquet"})
-
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _A_NAME = re.compile(r"[\w.-]{1,60}")
 _A_PATH = re.compile(r"[\w./-]{1,160}")
 
@@ -56,6 +50,7 @@ class Folder:
         self.found = root.exists()
         if not self.found:
             self.wrong(".", "there is no such folder")
+        self._below: dict[str, bool] = {}
         self._listed: dict[str, dict[str, os.DirEntry[str]] | None] = {}
 
     @property
@@ -240,13 +235,15 @@ class Folder:
             self.wrong(row.file if row else directory, "names an image by no plain path below the folder", place)
             return self.root
         entries = self._entries(inner)
+        plain = where if _A_PATH.fullmatch(where) else f"{directory}, an image with a long or odd name"
         if entries is None:
             self.wrong(inner, "folder is missing")
+        elif not self._inside(inner):
+            self.wrong(inner, f"folder {LEADS_OUT}")
         elif last not in entries or not entries[last].is_file():
-            plain = where if _A_PATH.fullmatch(where) else f"{directory}, an image with a long or odd name"
             self.wrong(plain, "image is missing" + (f" (named by {row.file}, {place})" if row else ""))
-        elif what := self._broken(entries[last]):
-            self.wrong(where, what)
+        elif what := broken_image(entries[last], self.root):
+            self.wrong(plain, what)
         return self.root / where
 
     def expect(
@@ -261,12 +258,16 @@ class Folder:
             data_only: whether only tables and rows are noted; other files and folders are nobody's business.
         """
         for name, entry in sorted((self._entries(directory) or {}).items()):
-            suffix = Path(name).suffix.lower()
-            harmless = _HARMLESS_NAMES.fullmatch(name) or suffix in _HARMLESS_SUFFIXES
-            ours = not data_only or (suffix in _DATA_SUFFIXES and not entry.is_dir())
-            if name not in names and not harmless and ours:
+            ours = not data_only or (is_data(name) and not entry.is_dir())
+            if name not in names and not is_harmless(name) and ours:
                 where = f"{directory}/{name}" if directory else name
                 self.wrong(where, f"is no {'folder' if entry.is_dir() else what} of this benchmark")
+
+    def _inside(self, directory: str) -> bool:
+        """Whether a directory lies below the folder in fact, links followed: images elsewhere are refused later."""
+        if directory not in self._below:
+            self._below[directory] = (self.root / directory).resolve().is_relative_to(self.root.resolve())
+        return self._below[directory]
 
     def _entries(self, directory: str) -> dict[str, os.DirEntry[str]] | None:
         if directory not in self._listed:
@@ -276,16 +277,6 @@ class Folder:
             except OSError:
                 self._listed[directory] = None
         return self._listed[directory]
-
-    def _broken(self, entry: os.DirEntry[str]) -> str:
-        if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(self.root.resolve()):
-            return "is a link that leads out of the folder; copy the image or link it from the file system (ln)"
-        if entry.stat().st_size > MAX_IMAGE_BYTES:
-            return f"image is larger than {MAX_IMAGE_BYTES} bytes"
-        with open(entry.path, "rb") as file:
-            head = file.read(12)
-        known = head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
-        return "" if known else "is no PNG, JPEG, WebP or GIF image"
 
 
 def shown(name: str) -> str:

@@ -1,9 +1,9 @@
 """MM-SafetyBench (Liu et al., ECCV 2024, arXiv 2311.17600): 13 scenarios, each question with three kinds of image.
 
-Checked against two releases that evaluate on it (gyhdog99/ECSO, pipilurj/MLLM-protector): the names of folders and
-files, that a scenario's file is one object keyed by id, the three question columns, `{id}.jpg`, and which question
-goes with which image. Assumed, from the benchmark's description: the further columns ("Changed Question", "Key
-Phrase", "Phrase Type"), which are taken along where they are and not demanded.
+Checked in two releases that evaluate on it (gyhdog99/ECSO, pipilurj/MLLM-protector): the names of folders and files,
+that a scenario's file is one object keyed by id, the three question columns, `{id}.jpg`, and which question goes with
+which image; and in readers by others: the further columns ("Changed Question", "Key Phrase", "Phrase Type"), of which
+the last is taken along where it is there, and none is demanded. The authors' own repository could not be looked into.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """MM-Vet (Yu et al., ICML 2024, arXiv 2308.02490): 218 open questions that need several capabilities at once.
 
 Checked in the authors' repository (yuweihao/MM-Vet): that `mm-vet.json` is one object keyed by id, its columns
-`question`, `answer` and `capability`, and "<AND>" and "<OR>" in answers. Assumed, from their inference code: the
-column `imagename` and the folder `images`.
+`question`, `answer` and `capability`, and "<AND>" and "<OR>" in answers; and in readers by others: the column
+`imagename` and the folder `images`.
 """
 
 from __future__ import annotations

@@ -51,6 +51,6 @@ train2017/{image_id}            COCO train2017, all of it or only the images tha
     licence="as its repository on the hub says; the photographs are COCO's",
     citation="Chen et al., DRESS: Instructing Large Vision-Language Models to Align and Interact with Humans via "
     "Natural Language Feedback, CVPR 2024, arXiv 2311.10081",
-    link="https://huggingface.co/datasets/YangyiYY/LVLM_NLF",
+    link="https://huggingface.co/datasets/YangyiYY/LVLM_NLF/tree/main/VLSafe",
     reader=_read,
 )
