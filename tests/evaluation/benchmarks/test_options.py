@@ -289,3 +289,13 @@ def test_no_long_or_odd_name_is_shown(name: str) -> None:
     said = shown(name)
     assert name not in said or all(c.isalnum() or c in "_.-" for c in name)
     assert len(said) <= 62
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_page_about_benchmarks_knows_it(name: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text("utf-8")
+    assert f"`{name}`" in page
+    for option in find(name).options:
+        assert f"`{option.name}`" in page
+        # Numbered scenarios are counted there, not listed.
+        assert all(f"`{value}`" in page or value in find(name).scenarios for value in option.values)

@@ -77,4 +77,4 @@ def read(name: str, folder: Path, **options: str | Iterable[str]) -> list[Sample
     return find(name).read(folder, options)
 
 
-__all__ = ["BENCHMARKS", "MME_PARTS", "Benchmark", "BenchmarkError", "Option", "Problem", "find", "read"]
+__all__ = ["BENCHMARKS", "MME_PARTS", "Benchmark", "BenchmarkError", "Option", "Problem", "find", "known", "read"]

@@ -118,10 +118,24 @@ class Benchmark:
         chosen = self.choose(options or {})
         place = Folder(Path(folder))
         samples = list(self.reader(place, chosen)) if place.found else []
+        for number, sample in enumerate(samples, start=1):
+            if not _writable(sample):
+                place.wrong(".", "holds half a character (a lone surrogate), which no file can hold", f"row {number}")
         problems = place.problems or ([] if samples else [Problem(".", "no row is left to be measured")])
         if problems:
             raise refusal(self.title, str(folder), problems, self.layout)
         return samples
+
+
+def _writable(sample: Sample) -> bool:
+    """Whether its texts can be written to a file: JSON can name half a character, UTF-8 has none."""
+    try:
+        "\n".join(
+            (sample.id, sample.prompt, sample.response or "", *sample.references, *sample.facts.values())
+        ).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def known(kind: str, name: str, names: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,7 +163,7 @@ class Folder:
             data = gzip.decompress(data) if path.suffix == ".gz" else data
             # Line ends as they come; a line separator within a row's text is no end of a line.
             return data.decode("utf-8-sig").replace("\r\n", "\n")
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             self.wrong(file or path.name, "cannot be read")
         except UnicodeDecodeError:
             self.wrong(file or path.name, "is not UTF-8 text")
