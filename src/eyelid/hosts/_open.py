@@ -44,7 +44,7 @@ def open_host(spec: str, *, device: str = "auto", token_env: str = "OPENAI_API_K
         return TransformersHost(Path(where), device=device)
     from eyelid.hosts._openai import OpenAIHost
 
-    url, _, model = where.rpartition("#")
+    url, _, model = where.partition("#")
     if not url or not model:
         raise ConfigurationError(f"{spec!r} names no model; write it behind the URL: openai:URL#MODEL")
     return OpenAIHost(url, model, token=os.environ.get(token_env) or None, seconds=seconds)

@@ -42,11 +42,11 @@ def load_generator(folder: Path, device: Device, adapter: Path | None = None) ->
         import peft
 
         model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    model.generation_config = _ends(transformers.GenerationConfig, model.generation_config)
+    model.generation_config = ends_of(transformers.GenerationConfig, model.generation_config)
     return model.to(device.torch).eval()
 
 
-def _ends(kind: Any, stated: Any) -> Any:
+def ends_of(kind: Any, stated: Any) -> Any:
     """Where a text begins and ends for this model, and nothing else of how it likes to be decoded."""
     ends = stated.eos_token_id
     last = ends[0] if isinstance(ends, list) else ends

@@ -1,0 +1,149 @@
+"""Loading a model that chats, and putting a request into the form it was trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eyelid._optional import require
+from eyelid.engine import Device
+from eyelid.errors import WeightsError
+from eyelid.models._generate_load import ends_of
+from eyelid.text import neutralised
+from eyelid.types import Frame
+
+#: Names under which processors keep what stands for pictures in a text.
+_PLACEHOLDERS = ("image_token", "video_token", "boi_token", "eoi_token", "vision_start_token", "vision_end_token")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedChat:
+    """A model and what turns requests into its input.
+
+    Args:
+        model: of transformers, ready to generate.
+        processor: of a model that sees, else its tokenizer.
+        tokenizer: of the text.
+        sees: whether it can be shown pictures.
+        context: the most tokens of one sequence; `None` where the model states none.
+        ends: tokens with which a reply ends.
+        special: finds the tokens that mean something to the model.
+    """
+
+    model: Any = field(repr=False)
+    processor: Any = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    sees: bool
+    context: int | None
+    ends: frozenset[int]
+    special: re.Pattern[str]
+
+    def encode(self, system: str, prompt: str, frames: Sequence[Frame]) -> dict[str, Any]:
+        """Tensors of one request, as the model takes them."""
+        told = [{"role": "system", "content": self._content(system)}] if system else []
+        turn = {"role": "user", "content": self._content(prompt, len(frames))}
+        text = self.processor.apply_chat_template([*told, turn], tokenize=False, add_generation_prompt=True)
+        # The template writes what begins a text; the tokenizer would write it once more.
+        begun = self.tokenizer.bos_token
+        special = not (begun and text.startswith(begun))
+        if not self.sees:
+            return dict(self.tokenizer(text, return_tensors="pt", add_special_tokens=special))
+        shown = {"images": [_picture(frame) for frame in frames]} if frames else {}
+        return dict(self.processor(text=[text], **shown, return_tensors="pt", add_special_tokens=special))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of a reply."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def spelled(self, option: str) -> list[int]:
+        """Tokens that are this word, whatever its case and whether a space stands before it."""
+        words = {option, option.lower(), option.capitalize(), option.upper()}
+        found = set()
+        for word in (space + word for word in words for space in ("", " ")):
+            ids = self.tokenizer.encode(word, add_special_tokens=False)
+            if len(ids) == 1:
+                found.add(int(ids[0]))
+        return sorted(found)
+
+    def _content(self, text: str, images: int = 0) -> Any:
+        text = self._plain(text)
+        if not self.sees:
+            return text
+        return [*[{"type": "image"}] * images, {"type": "text", "text": text}]
+
+    def _plain(self, text: str) -> str:
+        """The text without tokens that mean something to the model: each gets a space behind its first character."""
+        text = neutralised(text.encode("utf-8", "replace").decode("utf-8"))
+        return self.special.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
+
+
+def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template: str | None) -> LoadedChat:
+    """A vision-language model with its processor, or a language model with its tokenizer.
+
+    Raises:
+        MissingExtraError: the extra "models" is not installed.
+        WeightsError: the checkpoint is incomplete, does not generate, or has no chat template.
+    """
+    require("models", "transformers")
+    import transformers
+
+    here: dict[str, Any] = {"local_files_only": True}
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **here)
+        sees = type(config) in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+        kind: Any = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
+        processor: Any = (transformers.AutoProcessor if sees else transformers.AutoTokenizer).from_pretrained(
+            folder, **here
+        )
+        model, report = kind.from_pretrained(
+            folder, dtype=getattr(torch, device.dtype), use_safetensors=True, output_loading_info=True, **here
+        )
+    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+        missing = "" if find_spec("torchvision") else "; processors that also take videos need torchvision"
+        raise WeightsError(
+            "transformers cannot load this folder as a model that chats: it needs config.json, safetensors, and its "
+            f"processor or tokenizer as save_pretrained writes them{missing} ({type(error).__name__})"
+        ) from error
+    if report["missing_keys"]:
+        raise WeightsError(f"the checkpoint lacks {len(report['missing_keys'])} tensors; their values would be random")
+    if adapter is not None:
+        require("models", "peft")
+        import peft
+
+        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    if chat_template is not None:
+        processor.chat_template = chat_template
+    if not processor.chat_template:
+        raise WeightsError("the checkpoint has no chat template; give one as chat_template")
+    model.generation_config = ends_of(transformers.GenerationConfig, model.generation_config)
+    tokenizer = processor.tokenizer if sees else processor
+    stated = model.generation_config.eos_token_id
+    ends = stated if isinstance(stated, list) else [stated]
+    return LoadedChat(
+        model=model.to(device.torch).eval(),
+        processor=processor,
+        tokenizer=tokenizer,
+        sees=sees,
+        context=getattr(config.get_text_config(), "max_position_embeddings", None),
+        ends=frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None),
+        special=_special(tokenizer, processor),
+    )
+
+
+def _special(tokenizer: Any, processor: Any) -> re.Pattern[str]:
+    words = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    words |= {str(getattr(processor, name, None) or "") for name in _PLACEHOLDERS}
+    known = sorted((word for word in words if len(word) > 1), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, known)) or r"(?!)")
+
+
+def _picture(frame: Frame) -> Any:
+    from PIL import Image
+
+    return Image.frombytes("RGB", (frame.width, frame.height), frame.rgb)
