@@ -9,7 +9,7 @@ from eyelid.evaluation.judges._forms import FORMS, Form, Reading
 from eyelid.evaluation.judges._host import HostJudge
 from eyelid.evaluation.judges._judge import Answer, Judge, judge_all
 from eyelid.evaluation.judges._keywords import REFUSALS, KeywordJudge, refuses
-from eyelid.evaluation.judges._label import LabelJudge
+from eyelid.evaluation.judges._label import LabelJudge, given
 from eyelid.evaluation.judges._rates import Rate, harmless_rate, mean_points, refusal_rate
 from eyelid.evaluation.judges._rubric import Rubric
 from eyelid.evaluation.judges._rubrics import PANELS, RUBRICS, Panel, panel
@@ -33,6 +33,7 @@ __all__ = [
     "Reading",
     "Rubric",
     "UtilityJudge",
+    "given",
     "harmless_rate",
     "judge_all",
     "mean_points",
