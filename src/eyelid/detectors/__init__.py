@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eyelid.detectors._remote_eyelid import EyelidScores
     from eyelid.detectors._remote_moderations import Moderations
     from eyelid.detectors._remote_vllm import Classify, Pooling
+    from eyelid.detectors._sequence import SequenceDetector
     from eyelid.detectors._sights import Looks
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Moderations",
     "Pooling",
     "RemoteDetector",
+    "SequenceDetector",
     "fit_band",
 ]
 
@@ -53,6 +55,7 @@ _LATER = {
     "Moderations": "_remote_moderations",
     "Pooling": "_remote_vllm",
     "RemoteDetector": "_remote",
+    "SequenceDetector": "_sequence",
 }
 
 

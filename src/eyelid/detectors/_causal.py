@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from eyelid.detectors._places import identity
-from eyelid.detectors._unknown import covered
-from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for, failure_of
+from eyelid.detectors._windowed import assessed
+from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.models import CausalLook, Template, causal_looks, open_causal
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
-from eyelid.types import Failure, Scores, Span, Surface
+from eyelid.types import Failure, Surface
 
 Found = Assessment | Failure
 
-_SPANS = 3
 #: Bytes of a token that waits.
 _BYTES = 4
 
@@ -116,21 +115,10 @@ class CausalDetector:
         ]
 
     def _assess(self, request: ScoreRequest, looks: Sequence[CausalLook], made: Sequence[Any]) -> Found:
-        for answer in made:
-            if isinstance(answer, BaseException):
-                return failure_of(answer, self.name)
-        if not all(math.isfinite(logit) for logits in made for logit in logits):
-            return Failure("score", "invalid", "the model gave a value that is not finite", self.name)
-        found = [_probability(logits, self._harmful) for logits in made]
-        spans = [
-            Span(look.start, look.end, self._category, score)
-            for look, score in zip(looks, found, strict=True)
-            if look.start < look.end
-        ]
-        spans.sort(key=lambda span: -span.score)
-        scores = Scores({self._category: max(found)})
-        read = covered(request.text, sum(look.unknown for look in looks))
-        return Assessment(scores, tuple(spans[:_SPANS]), covered=read, looks=len(looks))
+        def read(logits: Sequence[float]) -> dict[str, float]:
+            return {self._category: _probability(logits, self._harmful)}
+
+        return assessed(request, looks, made, read, category=self._category, name=self.name)
 
 
 def _columns(head: str | Sequence[str], harmful: Sequence[int] | Sequence[str] | None, outputs: int) -> list[int]:

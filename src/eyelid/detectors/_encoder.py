@@ -13,18 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from eyelid.detectors._places import Devices, identity, replicas
-from eyelid.detectors._unknown import covered
-from eyelid.engine import after, failure_of
+from eyelid.detectors._windowed import assessed
+from eyelid.engine import after
 from eyelid.errors import ConfigurationError, InputError
 from eyelid.models import EncoderLook, EncoderTexts, labels_of, open_classifier
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
-from eyelid.types import Failure, Scores, Span, Surface
+from eyelid.types import Failure, Surface
 
 Found = Assessment | Failure
 Activation = Literal["softmax", "sigmoid"]
-
-_SPANS = 3
 
 
 class EncoderDetector:
@@ -39,6 +37,7 @@ class EncoderDetector:
         window: the most tokens of one look; what the model was trained on serves best. Its context if left out, and
             512 at most.
         device: where it runs; several devices share the work. The best there is if left out.
+        adapter: folder of a PEFT adapter that is added.
         category: what the score is a probability of.
         name: of the detector in verdicts and policies.
 
@@ -60,14 +59,17 @@ class EncoderDetector:
         with_prompt: bool = False,
         window: int | None = None,
         device: Devices = None,
+        adapter: Path | None = None,
         category: Category = Category.HARM,
         name: str = "encoder",
     ) -> None:
         self.name, self._category, self._with_prompt = name, category, with_prompt
         if activation not in ("softmax", "sigmoid"):
             raise ConfigurationError(f"activation is {activation!r}; known: softmax, sigmoid")
-        files = identity(*(file for file in sorted(folder.iterdir()) if file.is_file()))
-        self._replicas = replicas(device, ("classifier", files), lambda on: open_classifier(folder, on, name=name))
+        places = [folder, *([adapter] if adapter else [])]
+        files = identity(*(file for place in places for file in sorted(place.iterdir()) if file.is_file()))
+        key = ("classifier", files)
+        self._replicas = replicas(device, key, lambda on: open_classifier(folder, on, adapter=adapter, name=name))
         model: Any = self._replicas.runner
         if window is not None and not 32 <= window <= model.context:
             raise ConfigurationError(f"window is {window}; the model takes 32 to {model.context} tokens")
@@ -104,20 +106,10 @@ class EncoderDetector:
         ]
 
     def _assess(self, request: ScoreRequest, looks: Sequence[EncoderLook], made: Sequence[Any]) -> Found:
-        for answer in made:
-            if isinstance(answer, BaseException):
-                return failure_of(answer, self.name)
-        if not all(math.isfinite(logit) for logits in made for logit in logits):
-            return Failure("score", "invalid", "the model gave a value that is not finite", self.name)
-        found = [self._probability(logits) for logits in made]
-        spans = [
-            Span(look.start, look.end, self._category, score)
-            for look, score in zip(looks, found, strict=True)
-            if look.start < look.end
-        ]
-        spans.sort(key=lambda span: -span.score)
-        read = covered(request.text, sum(look.unknown for look in looks))
-        return Assessment(Scores({self._category: max(found)}), tuple(spans[:_SPANS]), covered=read, looks=len(looks))
+        def read(logits: Sequence[float]) -> dict[str, float]:
+            return {self._category: self._probability(logits)}
+
+        return assessed(request, looks, made, read, category=self._category, name=self.name)
 
     def _probability(self, logits: Sequence[float]) -> float:
         if self._alone:

@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from eyelid.errors import WeightsError
+from eyelid.models._causal_config import NotPackedError
+from eyelid.models._causal_files import Adapter
 
 #: What the packed forward pass computes; other settings of these are another model.
 _AS_WE_DO: Mapping[str, tuple[Any, ...]] = {
@@ -79,9 +81,17 @@ class BertFiles:
     """The tensors of a folder, under the names of a bare BERT ("encoder.layer.0...", "pooler...", "classifier...").
 
     The file is mapped anew for each reading, so that what was copied out of it need not stay in memory.
+
+    Args:
+        folder: with `model.safetensors`.
+        adapter: folder of a LoRA adapter that is added.
+
+    Raises:
+        WeightsError: files are missing or broken.
+        NotPackedError: the adapter is of a kind that is not simply added, or changes what is not there.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
         self._file = folder / "model.safetensors"
         if not self._file.is_file():
             raise WeightsError("the model's folder has no model.safetensors; other formats are not read")
@@ -90,15 +100,21 @@ class BertFiles:
                 self._names = {_bare(name): name for name in file.keys()}  # noqa: SIM118  it is no mapping
         except SafetensorError as error:
             raise WeightsError("model.safetensors is truncated or no safetensors file") from error
+        self._adapter = None if adapter is None else Adapter(adapter, _bare)
+        if self._adapter is not None and (strange := self._adapter.changes - {*self._names, *self._adapter.whole}):
+            raise NotPackedError(f"the adapter changes {len(strange)} tensors that the checkpoint does not have")
 
     def read(self, prefix: str) -> dict[str, Tensor]:
         """All tensors whose names begin so, by the rest of their names."""
+        whole = {} if self._adapter is None else self._adapter.whole
+        found = {bare: tensor for bare, tensor in whole.items() if bare.startswith(prefix)}
         with safe_open(self._file, framework="pt") as file:
-            return {
-                bare.removeprefix(prefix): file.get_tensor(name)
-                for bare, name in self._names.items()
-                if bare.startswith(prefix)
-            }
+            for bare, name in self._names.items():
+                if bare.startswith(prefix) and bare not in found:
+                    found[bare] = file.get_tensor(name)
+                    if self._adapter is not None:
+                        found[bare] = self._adapter.added(bare, found[bare])
+        return {bare.removeprefix(prefix): tensor for bare, tensor in found.items()}
 
 
 def _bare(name: str) -> str:

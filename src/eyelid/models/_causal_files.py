@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from eyelid.errors import WeightsError
 from eyelid.models._causal_config import NotPackedError
 
 _INDEX = "model.safetensors.index.json"
+ADAPTER_FILE = "adapter_model.safetensors"
 #: Of old checkpoints; computed, not learned.
 _COMPUTED = ("rotary_emb.inv_freq",)
 
@@ -71,6 +72,31 @@ class Tensors:
             )
 
 
+def tensor_names(folder: Path) -> set[str]:
+    """Names of all tensors of a checkpoint.
+
+    Raises:
+        WeightsError: files are missing or broken.
+    """
+    return set(_names([folder / name for name in _parts(folder)]))
+
+
+def whole_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:
+    """Tensors that an adapter holds whole, such as a head that was trained beside it: name in the model → shape.
+
+    Raises:
+        WeightsError: there is no adapter in safetensors.
+    """
+    file = adapter / ADAPTER_FILE
+    if not file.is_file():
+        pickled = (adapter / "adapter_model.bin").is_file()
+        why = "only adapter_model.bin, which is a pickle and not read" if pickled else f"no {ADAPTER_FILE}"
+        raise WeightsError(f"the adapter folder has {why}; load it with PEFT and save it as safetensors")
+    with safe_open(file, framework="pt") as tensors:
+        names = [name for name in tensors.keys() if ".lora_" not in name]  # noqa: SIM118  it is no mapping
+        return {_bare(name): tuple(tensors.get_slice(name).get_shape()) for name in names}
+
+
 def stamp(*folders: Path | None) -> Hashable:
     """What tells whether the files of a model are still the same ones, without reading them.
 
@@ -89,26 +115,32 @@ class Adapter:
 
     Args:
         folder: with `adapter_config.json` and `adapter_model.safetensors`.
+        called: what the checkpoint calls a tensor of the model.
+
+    Attributes:
+        whole: name → tensor that was trained whole.
+        changes: names of the tensors that have a low-rank change.
 
     Raises:
         WeightsError: files are missing.
         NotPackedError: it is not plain LoRA.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: Callable[[str], str] = str) -> None:
         try:
             raw = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise WeightsError("the adapter folder has no readable adapter_config.json") from error
         if reason := _why_not_added(raw):
-            raise WeightsError(
+            raise NotPackedError(
                 f"the adapter cannot be added to the weights: {reason}; merge it with PEFT and save that"
             )
         self._scale = raw["lora_alpha"] / (raw["r"] ** 0.5 if raw.get("use_rslora") else raw["r"])
-        file = folder / "adapter_model.safetensors"
-        tensors = {_bare(name): _read(file, name) for name in _names([file])}
+        file = folder / ADAPTER_FILE
+        tensors = {called(_bare(name)): _read(file, name) for name in _names([file])}
         self._pairs = {name: t for name, t in tensors.items() if ".lora_" in name}
         self.whole = {name: t for name, t in tensors.items() if ".lora_" not in name}
+        self.changes = {name.replace(".lora_A.", ".") for name in self._pairs if ".lora_A." in name}
         self._unused = set(tensors)
 
     def replacement(self, name: str) -> Tensor | None:

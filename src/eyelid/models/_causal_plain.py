@@ -11,6 +11,7 @@ import torch
 from eyelid._optional import require
 from eyelid.errors import InputError, WeightsError
 from eyelid.models._causal_runner import Prefill
+from eyelid.models._sequence_load import load_classifier, merged
 
 
 class PlainCausalRunner:
@@ -91,23 +92,21 @@ class PlainCausalRunner:
 
 
 def _load(folder: Path, *, classify: bool, adapter: Path | None, dtype: torch.dtype) -> Any:
+    if classify:
+        model = load_classifier(folder, adapter, dtype)
+        if not hasattr(model, "score"):
+            raise WeightsError("the checkpoint does not classify at its last token; it is no causal classifier")
+        return model
     require("models", "transformers")
     import transformers
 
-    kind: Any = transformers.AutoModelForSequenceClassification if classify else transformers.AutoModelForCausalLM
+    kind: Any = transformers.AutoModelForCausalLM
     try:
         model, report = kind.from_pretrained(
             folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
     except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"transformers cannot load this checkpoint as {kind.__name__}") from error
+        raise WeightsError("transformers cannot load this checkpoint as AutoModelForCausalLM") from error
     if report["missing_keys"]:
         raise WeightsError(f"the checkpoint lacks {len(report['missing_keys'])} tensors; their values would be random")
-    if classify and not hasattr(model, "score"):
-        raise WeightsError("the checkpoint does not classify at its last token; it is no causal classifier")
-    if adapter is not None:
-        require("models", "peft")
-        import peft
-
-        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    return model
+    return model if adapter is None else merged(model, adapter)

@@ -8,6 +8,8 @@ from pathlib import Path
 from string import Formatter
 
 from tokenizers import Encoding, Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import FixedLength, Sequence, Whitespace
 
 from eyelid.errors import ConfigurationError, WeightsError
 
@@ -44,20 +46,21 @@ class Template:
         folder: with `tokenizer.json`.
         template: with `{response}`, the text that is looked at, once, and with `{prompt}` once or not at all.
         special: whether to add what the tokenizer puts around a text, such as a token for its beginning.
+        closed: whether that counts behind the text as well; what is to be continued must not be.
 
     Raises:
         ConfigurationError: the template is not of this form.
         WeightsError: there is no tokenizer.
     """
 
-    def __init__(self, folder: Path, template: str, *, special: bool = True) -> None:
+    def __init__(self, folder: Path, template: str, *, special: bool = True, closed: bool = True) -> None:
         self._tokenizer = read_tokenizer(folder)
         unknown = getattr(self._tokenizer.model, "unk_token", None)
         self._unknown = None if unknown is None else self._tokenizer.token_to_id(unknown)
         before, behind = self._around() if special else ([], [])
         inner = self._parsed(template)
         before = [] if inner[: len(before)] == before else before
-        self._pieces: list[int | str | _Field] = [*before, *inner, *behind]
+        self._pieces: list[int | str | _Field] = [*before, *inner, *(behind if closed else [])]
 
     def encode(self, text: str, prompt: str = "") -> Encoded:
         """Fill the template."""
@@ -164,6 +167,9 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
+    if isinstance(tokenizer.model, WordPiece):  # it takes longer words for unknown ones
+        longest = FixedLength(length=tokenizer.model.max_input_chars_per_word)
+        tokenizer.pre_tokenizer = Sequence([tokenizer.pre_tokenizer or Whitespace(), longest])
     return tokenizer
 
 

@@ -23,18 +23,28 @@ class PackedClassifier:
 
     Args:
         folder: of a BERT with pooler and classifier.
+        adapter: folder of a LoRA adapter that is added.
         device: as torch names it.
         dtype: of the encoder's matrix products; pooler and classifier are float32.
         name: as statistics show it.
 
     Raises:
         WeightsError: the folder does not hold such a BERT, whole.
+        NotPackedError: the adapter is of a kind that is not simply added.
     """
 
-    def __init__(self, folder: Path, *, device: str, dtype: torch.dtype, name: str = "classifier") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        adapter: Path | None = None,
+        device: str,
+        dtype: torch.dtype,
+        name: str = "classifier",
+    ) -> None:
         self.name = name
-        self._encoder = FrozenEncoder(folder, dtype=dtype, device=device)
-        files = BertFiles(folder)
+        files = BertFiles(folder, adapter)
+        self._encoder = FrozenEncoder(folder, dtype=dtype, device=device, lora=adapter)
         self._pooler = _layer(files, "pooler.dense.", device)
         self._classifier = _layer(files, "classifier.", device)
         self.context = self._encoder.config.positions

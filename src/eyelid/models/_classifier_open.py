@@ -8,16 +8,20 @@ import torch
 
 from eyelid.engine import Device
 from eyelid.models._bert_files import is_plain_bert, read_json
+from eyelid.models._causal_config import NotPackedError
 from eyelid.models._classifier import PackedClassifier
 from eyelid.models._classifier_plain import PlainClassifier
 
 
-def open_classifier(folder: Path, device: Device, *, name: str = "classifier") -> PackedClassifier | PlainClassifier:
+def open_classifier(
+    folder: Path, device: Device, *, adapter: Path | None = None, name: str = "classifier"
+) -> PackedClassifier | PlainClassifier:
     """An encoder that classifies sequences.
 
     Args:
         folder: a checkpoint with `config.json` and safetensors.
         device: where it runs.
+        adapter: folder of a PEFT adapter that is added.
         name: as statistics show it.
 
     Raises:
@@ -26,8 +30,11 @@ def open_classifier(folder: Path, device: Device, *, name: str = "classifier") -
     """
     dtype = getattr(torch, device.dtype)
     if is_plain_bert(read_json(folder / "config.json")) and (folder / "model.safetensors").is_file():
-        return PackedClassifier(folder, device=device.torch, dtype=dtype, name=name)
-    return PlainClassifier(folder, device=device.torch, dtype=dtype, budget=device.budget, name=name)
+        try:
+            return PackedClassifier(folder, adapter=adapter, device=device.torch, dtype=dtype, name=name)
+        except NotPackedError:
+            pass  # PEFT knows more kinds of adapters
+    return PlainClassifier(folder, adapter=adapter, device=device.torch, dtype=dtype, budget=device.budget, name=name)
 
 
 def labels_of(folder: Path) -> dict[int, str]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from eyelid._optional import require
 from eyelid.errors import InputError, WeightsError
 from eyelid.models._classifier import Logits
 from eyelid.models._encoder_looks import EncoderLook
+from eyelid.models._sequence_load import load_classifier
 
 
 class PlainClassifier:
@@ -20,6 +20,7 @@ class PlainClassifier:
 
     Args:
         folder: a checkpoint for sequence classification that transformers loads, in safetensors.
+        adapter: folder of a PEFT adapter that is merged.
         device, dtype: where and in what it computes.
         budget: tokens of one pass, padding included.
         name: as statistics show it.
@@ -30,10 +31,17 @@ class PlainClassifier:
     """
 
     def __init__(
-        self, folder: Path, *, device: str, dtype: torch.dtype, budget: int = 2048, name: str = "classifier"
+        self,
+        folder: Path,
+        *,
+        adapter: Path | None = None,
+        device: str,
+        dtype: torch.dtype,
+        budget: int = 2048,
+        name: str = "classifier",
     ) -> None:
         self.name, self.budget, self._device = name, budget, device
-        self._model = _load(folder, dtype).to(device).eval()
+        self._model = _load(folder, adapter, dtype).to(device).eval()
         config = self._model.config
         self._filling = config.pad_token_id or 0
         takes_types = "token_type_ids" in inspect.signature(self._model.forward).parameters
@@ -81,19 +89,8 @@ class PlainClassifier:
         return logits
 
 
-def _load(folder: Path, dtype: torch.dtype) -> Any:
-    require("models", "transformers")
-    import transformers
-
-    kind: Any = transformers.AutoModelForSequenceClassification
-    try:
-        model, report = kind.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError("transformers cannot load this checkpoint for sequence classification") from error
-    if report["missing_keys"]:
-        raise WeightsError(f"the checkpoint lacks {len(report['missing_keys'])} tensors; their values would be random")
+def _load(folder: Path, adapter: Path | None, dtype: torch.dtype) -> Any:
+    model = load_classifier(folder, adapter, dtype)
     if hasattr(model, "score"):
         raise WeightsError("the checkpoint classifies at its last token; use CausalDetector for decoders")
     return model

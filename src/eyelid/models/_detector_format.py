@@ -70,7 +70,7 @@ class DetectorFormat:
             )
         if self.activation not in ("softmax", "sigmoid", None):
             raise ConfigurationError(f"activation is {self.activation!r}; known: softmax, sigmoid")
-        if self.window is not None and (not isinstance(self.window, int) or self.window < 32):
+        if self.window is not None and self.window < 32:
             raise ConfigurationError(f"window is {self.window!r}; it is a number of tokens, at least 32")
         object.__setattr__(self, "categories", {_label(key): _category(c) for key, c in self.categories.items()})
 

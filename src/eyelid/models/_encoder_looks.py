@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tokenizers import Encoding
-from tokenizers.models import WordPiece
-from tokenizers.pre_tokenizers import FixedLength, Sequence, Whitespace
 
 from eyelid.errors import InputError
 from eyelid.models._causal_template import encodable, read_tokenizer
@@ -59,9 +57,6 @@ class EncoderTexts:
 
     def __init__(self, folder: Path, window: int) -> None:
         self._tokenizer, self._window = read_tokenizer(folder), window
-        if isinstance(self._tokenizer.model, WordPiece):  # it takes longer words for unknown ones
-            longest = FixedLength(length=self._tokenizer.model.max_input_chars_per_word)
-            self._tokenizer.pre_tokenizer = Sequence([self._tokenizer.pre_tokenizer or Whitespace(), longest])
         unknown = getattr(self._tokenizer.model, "unk_token", None)
         self._unknown = None if unknown is None else self._tokenizer.token_to_id(unknown)
 

@@ -61,11 +61,19 @@ class Folding:
         adapters: what training changed, or nothing.
         dtype: of the matrix products.
         device: as torch names it.
+        lora: folder of an adapter as PEFT saves it.
     """
 
-    def __init__(self, folder: Path, adapters: Mapping[str, Tensor], dtype: torch.dtype, device: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        adapters: Mapping[str, Tensor],
+        dtype: torch.dtype,
+        device: str,
+        lora: Path | None = None,
+    ) -> None:
         self._config = BertConfig.read(folder)
-        self._files, self._tuned = BertFiles(folder), adapters
+        self._files, self._tuned = BertFiles(folder, lora), adapters
         self._dtype, self._device = dtype, device
         # Weights pass through here rather than through memory of their own, which would not all be given back.
         largest = self._config.hidden * max(self._config.intermediate, 3 * self._config.hidden)

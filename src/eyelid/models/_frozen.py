@@ -36,6 +36,7 @@ class FrozenEncoder:
         adapters: what training changed (names as in training, without "encoder."), or nothing for the bare backbone.
         dtype: of the matrix products; the fastest of the CPU if left out.
         device: as torch names it.
+        lora: folder of an adapter as PEFT saves it, added to the weights.
 
     Raises:
         WeightsError: the folder does not hold a whole BERT.
@@ -48,10 +49,11 @@ class FrozenEncoder:
         *,
         dtype: torch.dtype | None = None,
         device: str = "cpu",
+        lora: Path | None = None,
     ) -> None:
         self.config = BertConfig.read(folder)
         self.dtype, self.device = dtype or fastest_dtype(), device
-        folding = Folding(folder, adapters or {}, self.dtype, device)
+        folding = Folding(folder, adapters or {}, self.dtype, device, lora)
         self._embeddings = folding.embeddings()
         self._layers = [folding.layer(number) for number in range(self.config.layers)]
         self._attend: Callable[[Tensor, Laid, int], Tensor] = attend
