@@ -26,7 +26,7 @@ class DetectorJudge:
     Args:
         detector: scores it together with the request.
         threshold: a probability of harm, or of injection in what tools return, from which on it is unsafe.
-        version: of the detector's weights, as far as its name does not say; a part of the identity.
+        version: of the detector's weights, a part of the identity; its own `fingerprint`, if it has one, if left out.
 
     Raises:
         ConfigurationError: the threshold is no probability above 0.
@@ -36,6 +36,7 @@ class DetectorJudge:
         if not 0.0 < threshold <= 1.0:
             raise ConfigurationError(f"threshold is {threshold!r}; it must be a probability above 0 and at most 1")
         self._detector, self._threshold = detector, threshold
+        version = version or str(getattr(detector, "fingerprint", ""))[:12]
         who = f"{detector.name}@{version}" if version else detector.name
         self.name = f"detector:{who}:{threshold:g}"
 
