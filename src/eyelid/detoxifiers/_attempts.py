@@ -24,8 +24,8 @@ class Attempts:
         recheck: looks at each rewrite; without one the first is taken, and the guard's second look decides.
         threshold: harm from which on a rewrite is tried again, a probability.
         tries: attempts in all.
-        refusal: what stands for a text that no attempt made harmless; `None` for a failure, which the guard answers with
-            its policy's refusal.
+        refusal: what stands for a text that no attempt made harmless; `None` for a failure, which the guard answers
+            with its policy's refusal.
         rest: rewrites what is no answer, such as tools' results; without it that is a failure.
 
     Raises:
