@@ -79,7 +79,7 @@ def test_after_a_failed_pass_the_next_is_answered(generator: Generator) -> None:
 def test_what_does_not_fit_the_context(generator: Generator) -> None:
     long = GenerateRequest(random_tokens(200, 1), budget=100)
     (found,) = generator.run([long])
-    assert isinstance(found, str) if generator._encodes else isinstance(found, InputError)
+    assert isinstance(found, str) if generator.encodes else isinstance(found, InputError)
 
 
 def test_token_ids_and_special_tokens(generator: Generator, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from eyelid.models._detector_outputs import DetectorOutputs
 from eyelid.models._encoder_looks import EncoderLook, EncoderTexts
 from eyelid.models._frozen import FrozenEncoder, fastest_dtype
 from eyelid.models._generate import GenerateRequest, Generator
-from eyelid.models._generate_format import DetoxifierFormat
 from eyelid.models._heads import Heads, pool
 from eyelid.models._llama import PackedLlama
 from eyelid.models._memory import RequestMemory, project
@@ -50,7 +49,6 @@ __all__ = [
     "ChatRunner",
     "DetectorFormat",
     "DetectorOutputs",
-    "DetoxifierFormat",
     "Encoder",
     "EncoderLook",
     "EncoderTexts",

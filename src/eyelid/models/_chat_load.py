@@ -14,7 +14,7 @@ import torch
 from eyelid._optional import require
 from eyelid.engine import Device
 from eyelid.errors import WeightsError
-from eyelid.models._generate_load import ends_of
+from eyelid.models._generate_load import ends_of, merged
 from eyelid.text import neutralised
 from eyelid.types import Frame
 
@@ -113,10 +113,7 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
     if report["missing_keys"]:
         raise WeightsError(f"the checkpoint lacks {len(report['missing_keys'])} tensors; their values would be random")
     if adapter is not None:
-        require("models", "peft")
-        import peft
-
-        model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
+        model = merged(model, adapter)
     if chat_template is not None:
         processor.chat_template = chat_template
     if not processor.chat_template:

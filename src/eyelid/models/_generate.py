@@ -51,6 +51,9 @@ class Generator:
         continuous: whether to use transformers' continuous batching; if left out, where it serves: a decoder on a GPU.
         name: as statistics show it.
 
+    Attributes:
+        encodes: whether it has an encoder, so that it answers a prompt instead of going on with it.
+
     Raises:
         MissingExtraError: the extra "models" is not installed.
         WeightsError: the checkpoint is incomplete or does not generate.
@@ -73,12 +76,13 @@ class Generator:
         self._tokenizer = read_tokenizer(folder)
         key = ("generator", stamp(folder, adapter), device.torch, device.dtype)
         self._model = shared(key, lambda: load_generator(folder, device, adapter))
-        self._encodes = bool(self._model.config.is_encoder_decoder)
+        self.encodes = bool(self._model.config.is_encoder_decoder)
         # Relative positions, as T5 has them, end nowhere; what is stated as such a number is no bound there.
-        stated = None if self._encodes else getattr(self._model.config, "max_position_embeddings", None)
+        relative = hasattr(self._model.config, "relative_attention_num_buckets")
+        stated = None if relative else getattr(self._model.config, "max_position_embeddings", None)
         self._context: int | None = stated
         wanted = device.kind == "cuda" if continuous is None else continuous
-        self._continuous = Continuous(self._model, device) if wanted and not self._encodes else None
+        self._continuous = Continuous(self._model, device) if wanted and not self.encodes else None
 
     @property
     def engine(self) -> Engine:
@@ -128,13 +132,17 @@ class Generator:
         return self._padded(prompts, budgets, do_sample=False)
 
     def _padded(self, prompts: Sequence[list[int]], budgets: Sequence[int], **decoding: Any) -> list[list[int]]:
-        """Prompts in one rectangle; filled up on the left, so that all are continued at its right edge."""
+        """Prompts in one rectangle: filled up on the left, so that all are continued at its right edge.
+
+        An encoder counts its positions from the left, so there it is filled up on the right.
+        """
         width = max(map(len, prompts))
         fill: int = self._model.generation_config.pad_token_id
-        ids = torch.tensor([[fill] * (width - len(p)) + p for p in prompts]).to(self._device)
-        seen = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts]).to(self._device)
-        made = self._model.generate(input_ids=ids, attention_mask=seen, max_new_tokens=max(budgets), **decoding)
-        new = made[:, 1:] if self._encodes else made[:, width:]
+        ids = torch.tensor([_filled(p, width, fill, behind=self.encodes) for p in prompts])
+        seen = torch.tensor([_filled([1] * len(p), width, 0, behind=self.encodes) for p in prompts])
+        given = {"input_ids": ids.to(self._device), "attention_mask": seen.to(self._device)}
+        made = self._model.generate(**given, max_new_tokens=max(budgets), **decoding)
+        new = made[:, 1:] if self.encodes else made[:, width:]
         return [self._ended(row[:budget]) for row, budget in zip(new.tolist(), budgets, strict=True)]
 
     def _ended(self, ids: list[int]) -> list[int]:
@@ -150,5 +158,10 @@ class Generator:
         return list(self._tokenizer.encode(text).ids)
 
     def _fits(self, ids: Sequence[int], request: GenerateRequest) -> bool:
-        used = len(ids) + (0 if self._encodes else request.budget)
+        used = max(len(ids), 1 + request.budget) if self.encodes else len(ids) + request.budget
         return bool(ids) and request.budget > 0 and (self._context is None or used <= self._context)
+
+
+def _filled(ids: list[int], width: int, fill: int, *, behind: bool) -> list[int]:
+    filling = [fill] * (width - len(ids))
+    return ids + filling if behind else filling + ids
