@@ -54,11 +54,10 @@ class BoundedHost:
     def _call(self, requests: list[AskRequest]) -> list[Reply | Failure] | Failure:
         seconds = self._seconds * len(requests)
         late = self._failure("timeout", f"no answer within {seconds:g} s")
-        try:
-            future = self._workers.submit(lambda: self._host.ask(requests), seconds=seconds, late=lambda: late)
-            made: Any = future.result()
-        except Exception as error:  # noqa: BLE001  a host is anyone's code, and one answer must not end a long run
+        future = self._workers.submit(lambda: self._host.ask(requests), seconds=seconds, late=lambda: late)
+        if (error := future.exception()) is not None:  # a host is anyone's code, and one answer must not end a long run
             return self._failure(failure_code(error), type(error).__name__)
+        made: Any = future.result()
         if isinstance(made, Failure):
             return made
         if not isinstance(made, Sequence) or isinstance(made, (str, bytes)) or len(made) != len(requests):
