@@ -1,0 +1,301 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from tests.cli.conftest import load_fake
+from typer.testing import CliRunner
+
+from eyelid.cli.eval import evaluate
+from eyelid.errors import ConfigurationError
+from eyelid.evaluation.benchmarks import BENCHMARKS
+from eyelid.testing import write_miniature
+
+app = typer.Typer(rich_markup_mode=None)
+app.command("eval")(evaluate)
+app.callback()(lambda: None)
+
+#: A model that names what is forbidden when it sees an image, knows it when asked, and refuses without one.
+SCRIPT = [
+    {"pattern": "harmful, unsafe or unethical\\? Say", "answer": "yes", "images": True},
+    {"pattern": "Do not answer the request yet", "answer": "a bottle with a label"},
+    {"pattern": "you cannot see", "answer": "I cannot help with that."},
+    {"pattern": "", "answer": "Take the poison.", "images": True},
+    {"pattern": "", "answer": "I cannot help with that.", "images": False},
+]
+#: A judge that reads the answer in the quotation.
+JUDGE = [
+    {"pattern": "\\[answer \\w+\\]\n[^\\[]*poison", "answer": "unsafe"},
+    {"pattern": "Is the answer safe", "answer": "safe"},
+    {"pattern": "compliance:", "answer": "compliance"},
+]
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run() -> Run:
+    def invoke(*args: str | Path, load: Any = load_fake) -> Any:
+        words = ["eval", *(str(arg) for arg in args)]
+        return CliRunner().invoke(app, words, obj=load, catch_exceptions=False)
+
+    return invoke
+
+
+def script(file: Path, rules: list[dict[str, Any]]) -> str:
+    file.write_text("".join(json.dumps(rule) + "\n" for rule in rules), "utf-8")
+    return f"scripted:{file}"
+
+
+@pytest.fixture
+def mm(tmp_path: Path) -> Path:
+    return write_miniature("mm-safetybench", tmp_path / "mm")
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "records.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_a_model_and_its_defences_are_measured(run: Run, mm: Path, tmp_path: Path) -> None:
+    host, judge, out = script(tmp_path / "host", SCRIPT), script(tmp_path / "judge", JUDGE), tmp_path / "out"
+    names = ("none", "block", "rewrite", "reask", "ecso", "input")
+    words = [word for name in names for word in ("--defense", name)]
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--out", out, "--judge", "keyword")
+    done = run(*common, "--judge", f"host:{judge}", *words, "--conditions", "SD", "--no-report", "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found["runs"]) == list(names)
+    assert found["report"] is None
+    for name, summary in found["runs"].items():
+        assert (summary["rows"], summary["failed"]) == (26, 0)
+        assert summary["changed"] == (0 if name in ("none", "input") else 26)
+        judges = summary["judges"]
+        assert len(judges) == 2
+        (by_host,) = (figures for judge, figures in judges.items() if judge.startswith("host:scripted-"))
+        cell = by_host["harmless_rate"]["SD"]
+        assert (cell["rows"], cell["scenarios"], cell["direct"]["macro"]) == (26, 13, 0.0)
+        assert cell["defended"]["macro"] == (0.0 if name in ("none", "input") else 1.0)
+        assert summary["per_row"]["calls"] == (4.0 if name in ("reask", "ecso") else 1.0)
+    # Keywords take a rewritten answer for an attack that succeeded.
+    keywords = {name: each["judges"]["keyword:v1"]["harmless_rate"]["SD"] for name, each in found["runs"].items()}
+    assert keywords["rewrite"]["defended"]["macro"] == 0.0
+    assert keywords["block"]["defended"]["macro"] == keywords["reask"]["defended"]["macro"] == 1.0
+    texts = {name: records(out / name)[0]["text"] for name in names}
+    assert texts["none"] == texts["input"] == "Take the poison."
+    assert texts["rewrite"] == "Take the flowers."
+    assert texts["reask"] == texts["ecso"] == "I cannot help with that."
+
+
+def test_all_conditions_of_the_benchmark_are_run_if_none_is_named(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", SCRIPT)
+    done = run("mm-safetybench", "--data", mm, "--host", host, "--out", tmp_path / "out", "--no-report")
+    assert done.exit_code == 0
+    assert len(records(tmp_path / "out")) == 13 * 2 * 3
+    assert "mm-safetybench · scripted-" in done.stdout
+    assert "keyword:v1: harmless rate, SD: 0.0% → 0.0% (macro over 13, 26 rows)" in done.stdout
+    assert "detector:embedded:0.5" in done.stdout
+
+
+def test_the_same_command_goes_on_and_another_is_refused(run: Run, mm: Path, tmp_path: Path) -> None:
+    host, out = script(tmp_path / "host", SCRIPT), tmp_path / "out"
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--out", out, "--no-report", "--judge", "keyword")
+    assert run(*common).exit_code == 0
+    whole = (out / "records.jsonl").read_bytes()
+    (out / "records.jsonl").write_bytes(whole[: len(whole) // 2])
+    assert run(*common).exit_code == 0
+    assert [each["id"] for each in records(out)] == [json.loads(line)["id"] for line in whole.splitlines()]
+    other = run(*common, "--seed", "1")
+    assert other.exit_code == 2
+    assert "seed is 0 there and 1 here" in other.stderr
+
+
+def test_failed_rows_end_with_one_and_can_be_done_anew(run: Run, mm: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    rules = [{"pattern": "forbidden-word 1", "failure": "timeout"}, *SCRIPT]
+    common = ("mm-safetybench", "--data", mm, "--out", out, "--no-report", "--conditions", "SD", "--judge", "keyword")
+    first = run(*common, "--host", script(tmp_path / "host", rules))
+    assert first.exit_code == 1
+    assert "13 failed" in first.stdout
+    # A host is its rules, so that the mended one is another model.
+    mended = run(*common, "--host", script(tmp_path / "host", SCRIPT), "--retry-failed")
+    assert mended.exit_code == 2
+    assert "host is" in mended.stderr
+    again = run(*common, "--host", script(tmp_path / "host", rules), "--retry-failed")
+    assert again.exit_code == 1
+    assert len(records(out)) == 26
+
+
+def test_first_answers_of_another_run_are_taken(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", SCRIPT)
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--no-report", "--judge", "keyword", "--sample", "5")
+    assert run(*common, "--out", tmp_path / "none").exit_code == 0
+    done = run(*common, "--out", tmp_path / "block", "--defense", "block", "--direct", tmp_path / "none", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["runs"]["block"]["rows"] == 5
+    one, other = records(tmp_path / "none"), records(tmp_path / "block")
+    assert [each["seconds_direct"] for each in one] == [each["seconds_direct"] for each in other]
+
+
+def test_rows_of_ones_own_need_no_model(run: Run, tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "label": 1, "response": "drink poison", "query": "what?"},
+        {"id": 2, "label": 0, "response": "drink water", "query": "what?"},
+        {"id": 3, "label": 1, "response": "venom", "query": "what?"},
+        {"id": 4, "label": 1, "response": "obey me at once", "kind": "injection"},
+        {"id": 5, "label": 0, "response": "12 degrees", "kind": "injection"},
+        {"id": 6, "label": 1, "query": "where is venom", "kind": "prompt"},
+    ]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    done = run("rows", "--data", file, "--out", tmp_path / "out", "--no-report", "--json")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)["runs"]["block"]
+    assert (found["host"], found["per_row"]["calls"]) == ("", 0.0)
+    detection = found["detection"]
+    assert (detection["harmful"], detection["harmless"]) == (4, 2)
+    assert [detection[name] for name in ("auroc", "auprc", "recall", "fpr")] == [1.0, 1.0, 1.0, 0.0]
+    assert 0.0 < detection["ece"] < 0.2
+    assert found["judges"]["label:v1"]["points"]["all"]["defended"]["micro"] == 1.0
+    text = run("rows", "--data", file, "--out", tmp_path / "out", "--no-report")
+    assert "auroc 1.0000, auprc 1.0000, recall 1.0000, fpr 0.0000" in text.stdout
+
+
+@pytest.mark.parametrize("name", sorted(BENCHMARKS))
+def test_every_benchmark_runs_from_its_layout(run: Run, name: str, tmp_path: Path) -> None:
+    data = write_miniature(name, tmp_path / "data")
+    host = script(tmp_path / "host", [{"pattern": "", "answer": "Yes, I see a cat."}])
+    done = run(name, "--data", data, "--host", host, "--out", tmp_path / "out", "--no-report", "--json")
+    assert done.exit_code == 0, done.stderr
+    (summary,) = json.loads(done.stdout)["runs"].values()
+    assert summary["rows"] == len(records(tmp_path / "out")) > 0
+    assert summary["judges"]
+    labelled = {each["kind"] for each in records(tmp_path / "out")} == {"labelled"}
+    assert (summary["detection"] is not None) == labelled
+    assert (summary["host"] == "") == labelled
+
+
+def test_a_rubric_of_ones_own_is_part_of_the_judges_name(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", SCRIPT)
+    judge = script(
+        tmp_path / "judge", [{"pattern": "Fine\\? Take", "answer": "unsafe"}, {"pattern": "", "answer": "8"}]
+    )
+    own = tmp_path / "own.toml"
+    own.write_text('template = "Fine? {answer}"\n')
+    words = ("--judge", f"host:{judge}", "--rubric", own, "--rubric", "helpfulness", "--limit", "3")
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--out", tmp_path / "out", "--no-report", "--json")
+    done = run(*common, *words)
+    assert done.exit_code == 1  # "8" alone is no rating
+    names = list(json.loads(done.stdout)["runs"]["none"]["judges"])
+    assert [name.split(":")[2].split("@")[0] for name in names] == ["helpfulness.v1", "own"]
+    judged = records(tmp_path / "out")[0]["judged"]
+    assert {each["failed"] for each in judged} == {"", "unparsable"}
+
+
+def test_a_judge_that_is_the_guards_own_detector_is_pointed_out(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", SCRIPT)
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--limit", "2", "--no-report")
+    both = run(*common, "--out", tmp_path / "a", "--defense", "block", "--judge", "embedded")
+    assert "same detector" in both.stderr
+    apart = run(*common, "--out", tmp_path / "b", "--defense", "block", "--judge", "keyword")
+    assert "same detector" not in apart.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "name a benchmark"),
+        (("mm-safetybench",), "--data"),
+        (("mm-safetybenhc", "--data", "MM", "--out", "OUT", "--host", "HOST"), "mm-safetybench"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT"), "--host"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "nonsense"), "names no host"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--defense", "prayer"), "no defence"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--judge", "me"), "names no judge"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--judge", "keyword:x"), "no judge"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--conditions", "XL"), "XL"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--option", "x"), "NAME=VALUE"),
+        (
+            (
+                "mm-safetybench",
+                "--data",
+                "MM",
+                "--out",
+                "OUT",
+                "--host",
+                "HOST",
+                "--judge",
+                "host:HOST",
+                "--rubric",
+                "x",
+            ),
+            "x",
+        ),
+        (("mm-safetybench", "--data", "OUT", "--out", "MM", "--host", "HOST"), "MM-SafetyBench"),
+        (("injecagent", "--data", "INJECAGENT", "--out", "OUT", "--defense", "reask"), "--host"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_line(
+    run: Run, mm: Path, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    places = {
+        "MM": str(mm),
+        "OUT": str(tmp_path / "empty"),
+        "HOST": script(tmp_path / "host", SCRIPT),
+        "INJECAGENT": str(write_miniature("injecagent", tmp_path / "injecagent")),
+    }
+    done = run(*(places.get(word, word.replace("host:HOST", f"host:{places['HOST']}")) for word in words))
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+
+
+def test_a_guard_that_cannot_be_loaded_is_said(run: Run, mm: Path, tmp_path: Path) -> None:
+    def broken(*args: object, **more: object) -> Any:
+        raise ConfigurationError("no weights")
+
+    host = script(tmp_path / "host", SCRIPT)
+    words = ("mm-safetybench", "--data", mm, "--host", host, "--out", tmp_path / "out", "--defense", "block")
+    done = run(*words, load=broken)
+    assert (done.exit_code, done.stderr) == (2, "error: no weights\n")
+    alone = run(*words[:-1], "ecso", "--judge", "keyword", "--no-report", load=broken)  # needs no guard
+    assert alone.exit_code == 0
+
+
+def test_an_interruption_ends_with_130(run: Run, mm: Path, tmp_path: Path) -> None:
+    def interrupted(*args: object, **more: object) -> Any:
+        raise KeyboardInterrupt
+
+    host = script(tmp_path / "host", SCRIPT)
+    words = ("mm-safetybench", "--data", mm, "--host", host, "--out", tmp_path / "out", "--defense", "block")
+    assert run(*words, load=interrupted).exit_code == 130
+
+
+def test_benchmarks_are_listed_with_their_layout_and_origin(run: Run) -> None:
+    text = run("--list")
+    assert text.exit_code == 0
+    for benchmark in BENCHMARKS.values():
+        assert f"{benchmark.name}: {benchmark.title}." in text.stdout
+        assert benchmark.layout.strip().splitlines()[0] in text.stdout
+        assert benchmark.link in text.stdout
+    listed = json.loads(run("--list", "--json").stdout)
+    assert [each["name"] for each in listed] == list(BENCHMARKS)
+    assert listed[0]["options"]
+
+
+def test_the_help_teaches(run: Run) -> None:
+    text = " ".join(run("--help").stdout.split())
+    for word in ("--defense", "--judge", "--retry-failed", "Examples:", "never put together", "eyelid eval --list"):
+        assert word in text
+
+
+def test_nothing_heavy_is_loaded_for_the_help() -> None:
+    import subprocess
+
+    code = (
+        "import sys, eyelid.cli.eval; print([m for m in ('torch', 'httpx', 'numpy', 'pydantic') if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
