@@ -7,16 +7,17 @@ through their tokenizer's. Requests that are alike share a forward pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 
 from eyelid.engine import Device, Engine, Item, after, engine_for, shared
-from eyelid.errors import InputError
+from eyelid.errors import EngineError, InputError
 from eyelid.models._causal_files import stamp
 from eyelid.models._chat_load import LoadedChat, load_chat
 from eyelid.types import Frame
@@ -139,16 +140,18 @@ class ChatRunner:
             raise InputError(f"{length} tokens and a budget of {request.budget} do not fit into {context}")
         return given
 
-    def _parts(self, batch: Sequence[ChatRequest], prepared: Mapping[int, Any]) -> list[list[int]]:
-        """What may share a pass: drawn tokens and pictures go alone, since they would depend on their neighbours."""
-        alone = [at for at in prepared if batch[at].temperature > 0.0 or batch[at].frames]
-        texts = [at for at in prepared if at not in set(alone)]
-        return [[at] for at in alone] + ([texts] if texts else [])
+    def _parts(self, batch: Sequence[ChatRequest], prepared: Mapping[int, dict[str, Any]]) -> list[list[int]]:
+        """What may share a pass: alike but for its length. What is drawn goes alone, lest it depend on the others."""
+        parts: dict[Hashable, list[int]] = {}
+        for at, given in prepared.items():
+            parts.setdefault(at if batch[at].temperature > 0.0 else _likeness(given), []).append(at)
+        return list(parts.values())
 
-    def _generated(self, requests: Sequence[ChatRequest], given: Sequence[dict[str, Any]]) -> list[ChatReply]:
+    def _generated(
+        self, requests: Sequence[ChatRequest], given: Sequence[dict[str, Any]]
+    ) -> list[ChatReply | Exception]:
         first = requests[0]
-        inputs = given[0] if len(given) == 1 else self._rectangle(given)
-        inputs = {name: value.to(self._device) if hasattr(value, "to") else value for name, value in inputs.items()}
+        inputs = self._together(given)
         spy = _FirstPlace()
         decoding: dict[str, Any] = {"do_sample": False}
         if first.temperature > 0.0:
@@ -165,37 +168,54 @@ class ChatRunner:
             for request, one, row, place in zip(requests, given, rows, spy.logits, strict=True)
         ]
 
-    def _rectangle(self, given: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Texts filled up on the left, so that all are continued at the right edge."""
+    def _together(self, given: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The input of a pass; sequences are filled up on the left, so that all are continued at the right edge."""
         width = max(one["input_ids"].shape[1] for one in given)
+        fill = {"input_ids": self._chat.model.generation_config.pad_token_id}
+        inputs: dict[str, Any] = {}
+        for name, value in given[0].items():
+            if not isinstance(value, torch.Tensor):  # what is none has no likeness, so this is alone
+                inputs[name] = value
+                continue
+            rows = [one[name] for one in given]
+            if _is_sequence(value, given[0]):
+                rows = [pad(row, (width - row.shape[1], 0), value=fill.get(name, 0)) for row in rows]
+            whole = torch.cat(rows).to(self._device)
+            inputs[name] = whole.to(self._chat.model.dtype) if whole.is_floating_point() else whole
+        return inputs
 
-        def filled(name: str, filling: int) -> torch.Tensor:
-            rows = [torch.nn.functional.pad(one[name], (width - one[name].shape[1], 0), value=filling) for one in given]
-            return torch.cat(rows)
-
-        return {
-            "input_ids": filled("input_ids", self._chat.model.generation_config.pad_token_id),
-            "attention_mask": filled("attention_mask", 0),
-        }
-
-    def _reply(self, request: ChatRequest, given: Mapping[str, Any], row: list[int], place: torch.Tensor) -> ChatReply:
+    def _reply(
+        self, request: ChatRequest, given: Mapping[str, Any], row: list[int], place: torch.Tensor
+    ) -> ChatReply | Exception:
+        if bool(place.isnan().any()):
+            return EngineError(f"{self.name} computed what is no number")
         ends = self._chat.ends
         said = row[: next((at for at, token in enumerate(row) if token in ends), len(row))]
         chances = self._chances(request.options, place) if request.options else None
         return ChatReply(self._chat.decode(said), given["input_ids"].shape[1], len(said), chances)
 
     def _chances(self, options: Sequence[str], place: torch.Tensor) -> dict[str, float] | None:
+        tokens = {option: self._chat.spelled(option) for option in options}
+        every = [token for own in tokens.values() for token in own]
+        if not all(tokens.values()) or len(set(every)) < len(every):
+            return None  # two options begin alike
         odds = torch.softmax(place.double(), -1)
-        found = {}
-        for option in options:
-            tokens = self._chat.spelled(option)
-            if not tokens:
-                return None  # it is no single token here
-            found[option] = float(odds[tokens].sum())
-        whole = sum(found.values())
-        if not math.isfinite(whole):
-            return None
-        return {option: min(1.0, chance / max(1.0, whole)) for option, chance in found.items()}
+        found = {option: float(odds[list(own)].sum()) for option, own in tokens.items()}
+        return found if all(map(math.isfinite, found.values())) else None
+
+
+def _likeness(given: Mapping[str, Any]) -> Hashable:
+    """What inputs have in common that can be laid on each other: equal for those of the same names and shapes."""
+    if not all(isinstance(value, torch.Tensor) for value in given.values()):
+        return id(given)
+    return tuple(
+        (name, "sequence" if _is_sequence(value, given) else tuple(value.shape)) for name, value in given.items()
+    )
+
+
+def _is_sequence(value: torch.Tensor, given: Mapping[str, Any]) -> bool:
+    """Whether it has one value for each token, such as the mask."""
+    return bool(value.shape == given["input_ids"].shape)
 
 
 class _FirstPlace:

@@ -13,13 +13,16 @@ import torch
 
 from eyelid._optional import require
 from eyelid.engine import Device
-from eyelid.errors import WeightsError
+from eyelid.errors import InputError, WeightsError
 from eyelid.models._generate_load import ends_of, merged
 from eyelid.text import neutralised
 from eyelid.types import Frame
 
 #: Names under which processors keep what stands for pictures in a text.
-_PLACEHOLDERS = ("image_token", "video_token", "boi_token", "eoi_token", "vision_start_token", "vision_end_token")
+_PLACEHOLDERS = (
+    *("image_token", "video_token", "boi_token", "eoi_token", "vision_start_token", "vision_end_token"),
+    *("start_image_token", "end_image_token", "image_break_token", "image_end_token"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,7 @@ class LoadedChat:
         context: the most tokens of one sequence; `None` where the model states none.
         ends: tokens with which a reply ends.
         special: finds the tokens that mean something to the model.
+        reserved: their numbers.
     """
 
     model: Any = field(repr=False)
@@ -43,12 +47,11 @@ class LoadedChat:
     context: int | None
     ends: frozenset[int]
     special: re.Pattern[str]
+    reserved: frozenset[int]
 
     def encode(self, system: str, prompt: str, frames: Sequence[Frame]) -> dict[str, Any]:
         """Tensors of one request, as the model takes them."""
-        told = [{"role": "system", "content": self._content(system)}] if system else []
-        turn = {"role": "user", "content": self._content(prompt, len(frames))}
-        text = self.processor.apply_chat_template([*told, turn], tokenize=False, add_generation_prompt=True)
+        text = self._laid_out(system, prompt, len(frames))
         # The template writes what begins a text; the tokenizer would write it once more.
         begun = self.tokenizer.bos_token
         special = not (begun and text.startswith(begun))
@@ -61,18 +64,40 @@ class LoadedChat:
         """The text of a reply."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
 
-    def spelled(self, option: str) -> list[int]:
-        """Tokens that are this word, whatever its case and whether a space stands before it."""
+    def spelled(self, option: str) -> frozenset[int]:
+        """Tokens with which a reply that is this word begins, whatever its case and whether a space stands before it.
+
+        Those that are all of the word, or where there are none, those that are its first piece; a single letter says
+        too little.
+        """
+        vocabulary = self.tokenizer.get_vocab()
         words = {option, option.lower(), option.capitalize(), option.upper()}
-        found = set()
-        for word in (space + word for word in words for space in ("", " ")):
-            ids = self.tokenizer.encode(word, add_special_tokens=False)
-            if len(ids) == 1:
-                found.add(int(ids[0]))
-        return sorted(found)
+        cut = [self.tokenizer.encode(s + w, add_special_tokens=False) for w in words for s in ("", " ")]
+        whole = {int(ids[0]) for ids in cut if len(ids) == 1} | {vocabulary[w] for w in words if w in vocabulary}
+        pieces = {int(ids[0]) for ids in cut if ids and self._begins(option, ids[0])}
+        return frozenset(whole - self.reserved or pieces - self.reserved)
+
+    def _begins(self, option: str, token: int) -> bool:
+        piece = str(self.tokenizer.decode([token])).strip().lower()
+        return len(piece) > 1 and option.lower().startswith(piece)
+
+    def _laid_out(self, system: str, prompt: str, images: int) -> str:
+        """A conversation in the form that the model was trained on, up to where its answer begins."""
+        from jinja2 import TemplateError
+
+        system, prompt = self._plain(system), self._plain(prompt)
+        told = [{"role": "system", "content": self._content(system)}] if system else []
+        turn = {"role": "user", "content": self._content(prompt, images)}
+        try:
+            return str(self.processor.apply_chat_template([*told, turn], tokenize=False, add_generation_prompt=True))
+        except TemplateError:
+            if not told:
+                raise InputError("the chat template of the model does not take this request") from None
+        # There are models that know no such turn.
+        turn = {"role": "user", "content": self._content(f"{system}\n\n{prompt}", images)}
+        return str(self.processor.apply_chat_template([turn], tokenize=False, add_generation_prompt=True))
 
     def _content(self, text: str, images: int = 0) -> Any:
-        text = self._plain(text)
         if not self.sees:
             return text
         return [*[{"type": "image"}] * images, {"type": "text", "text": text}]
@@ -80,7 +105,11 @@ class LoadedChat:
     def _plain(self, text: str) -> str:
         """The text without tokens that mean something to the model: each gets a space behind its first character."""
         text = neutralised(text.encode("utf-8", "replace").decode("utf-8"))
-        return self.special.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
+        text = self.special.sub(lambda found: f"{found.group()[0]} {found.group()[1:]}", text)
+        # A tokenizer that normalises first may find one that was not there.
+        if not self.reserved.isdisjoint(self.tokenizer.encode(text, add_special_tokens=False)):
+            raise InputError("the text holds what the tokenizer takes for a token of the model's own format")
+        return text
 
 
 def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template: str | None) -> LoadedChat:
@@ -93,7 +122,8 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
     require("models", "transformers")
     import transformers
 
-    here: dict[str, Any] = {"local_files_only": True}
+    # Said, for otherwise transformers asks whoever sits at the terminal.
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **here)
         sees = type(config) in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
@@ -120,6 +150,7 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
         raise WeightsError("the checkpoint has no chat template; give one as chat_template")
     model.generation_config = ends_of(transformers.GenerationConfig, model.generation_config)
     tokenizer = processor.tokenizer if sees else processor
+    special = _special(tokenizer, processor)
     stated = model.generation_config.eos_token_id
     ends = stated if isinstance(stated, list) else [stated]
     return LoadedChat(
@@ -129,15 +160,16 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
         sees=sees,
         context=getattr(config.get_text_config(), "max_position_embeddings", None),
         ends=frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None),
-        special=_special(tokenizer, processor),
+        special=re.compile("|".join(map(re.escape, special)) or r"(?!)"),
+        reserved=frozenset(tokenizer.convert_tokens_to_ids(special)) - {tokenizer.unk_token_id},
     )
 
 
-def _special(tokenizer: Any, processor: Any) -> re.Pattern[str]:
+def _special(tokenizer: Any, processor: Any) -> list[str]:
+    """Tokens that mean something to the model, the longest first; what stands for unknown letters is none of them."""
     words = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     words |= {str(getattr(processor, name, None) or "") for name in _PLACEHOLDERS}
-    known = sorted((word for word in words if len(word) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, known)) or r"(?!)")
+    return sorted((word for word in words if len(word) > 1), key=len, reverse=True)
 
 
 def _picture(frame: Frame) -> Any:

@@ -25,13 +25,14 @@ def load_generator(folder: Path, device: Device, adapter: Path | None = None) ->
     import transformers
 
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         encodes = config.is_encoder_decoder
         kind: Any = transformers.AutoModelForSeq2SeqLM if encodes else transformers.AutoModelForCausalLM
         model, report = kind.from_pretrained(
             folder,
             dtype=getattr(torch, device.dtype),
             local_files_only=True,
+            trust_remote_code=False,  # said, for otherwise transformers asks whoever sits at the terminal
             use_safetensors=True,
             output_loading_info=True,
         )
