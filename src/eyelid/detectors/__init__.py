@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from eyelid.detectors._bands import TOP, Band, Fit, fit_band
 from eyelid.detectors._cached import CachedDetector
 from eyelid.detectors._cascade import CascadeDetector, CascadeStats
+from eyelid.detectors._guard_model_family import FAMILIES, FAMILY_VERSION, GuardFamily
 from eyelid.detectors._verdict_store import CacheStats
 
 if TYPE_CHECKING:
     from eyelid.detectors._causal import CausalDetector
     from eyelid.detectors._embedded import EmbeddedDetector
     from eyelid.detectors._encoder import EncoderDetector
+    from eyelid.detectors._guard_model import GuardModelDetector
     from eyelid.detectors._looks import COLUMNS
     from eyelid.detectors._remote import RemoteDetector
     from eyelid.detectors._remote_eyelid import EyelidScores
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLUMNS",
+    "FAMILIES",
+    "FAMILY_VERSION",
     "TOP",
     "Band",
     "CacheStats",
@@ -34,6 +38,8 @@ __all__ = [
     "EncoderDetector",
     "EyelidScores",
     "Fit",
+    "GuardFamily",
+    "GuardModelDetector",
     "Looks",
     "Moderations",
     "Pooling",
@@ -51,6 +57,7 @@ _LATER = {
     "EmbeddedDetector": "_embedded",
     "EncoderDetector": "_encoder",
     "EyelidScores": "_remote_eyelid",
+    "GuardModelDetector": "_guard_model",
     "Looks": "_sights",
     "Moderations": "_remote_moderations",
     "Pooling": "_remote_vllm",

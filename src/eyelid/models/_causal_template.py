@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
 
-from tokenizers import Encoding, Tokenizer
+from tokenizers import AddedToken, Encoding, Tokenizer, pre_tokenizers
 from tokenizers.models import WordPiece
-from tokenizers.pre_tokenizers import FixedLength, Sequence, Whitespace
 
 from eyelid.errors import ConfigurationError, WeightsError
+
+#: What a token looks like that is structure and not writing.
+_STRUCTURE = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,38 @@ class Template:
 
     def encode(self, text: str, prompt: str = "") -> Encoded:
         """Fill the template."""
+        return self._filled(self._pieces, text, prompt)
+
+    def continued(self, answers: Sequence[str]) -> tuple[int, list[list[int]]]:
+        """How a filled template goes on if one of these answers follows; special tokens in them are such.
+
+        Args:
+            answers: what may stand behind the template.
+
+        Returns:
+            How many of the template's last tokens an answer takes the place of, because the two grow together, and
+            for each answer the tokens from there on.
+
+        Raises:
+            ConfigurationError: there is no such place behind the text.
+        """
+        bare = self._filled(self._pieces, "", "")
+        wholes = [self._filled([*self._pieces, *self._literal(answer)], "", "").ids for answer in answers]
+        shared = min(map(len, [bare.ids, *wholes]))
+        for whole in wholes:
+            alike = (at for at in range(shared) if whole[at] != bare.ids[at])
+            shared = next(alike, shared)
+        if shared < bare.keep:
+            raise ConfigurationError("the answers grow together with the text that they are about; put a mark between")
+        return len(bare.ids) - shared, [whole[shared:] for whole in wholes]
+
+    def _filled(self, pieces: Sequence[int | str | _Field], text: str, prompt: str) -> Encoded:
         given = {"response": encodable(text), "prompt": encodable(prompt)}
         ids: list[int] = []
         keep, starts, unknown = 0, [0][:0], 0
         run, begins = "", -1
         # Between special tokens the template, prompt and text are one run, so that words are cut as in a plain text.
-        for piece in [*self._pieces, None]:
+        for piece in [*pieces, None]:
             if isinstance(piece, str):
                 run += piece
             elif isinstance(piece, _Field):
@@ -166,10 +195,20 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     tokenizer = Tokenizer.from_file(str(file))
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    # Chat formats have structure that is not marked as special, such as <think>; in a text it must be text as well.
+    added = tokenizer.get_added_tokens_decoder().values()
+    tokenizer.add_special_tokens(
+        [
+            AddedToken(token.content, special=True, normalized=False)
+            for token in added
+            if not token.special and _STRUCTURE.fullmatch(token.content)
+        ]
+    )
     tokenizer.encode_special_tokens = True
     if isinstance(tokenizer.model, WordPiece):  # it takes longer words for unknown ones
-        longest = FixedLength(length=tokenizer.model.max_input_chars_per_word)
-        tokenizer.pre_tokenizer = Sequence([tokenizer.pre_tokenizer or Whitespace(), longest])
+        longest = pre_tokenizers.FixedLength(length=tokenizer.model.max_input_chars_per_word)
+        words = tokenizer.pre_tokenizer or pre_tokenizers.Whitespace()
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, longest])
     return tokenizer
 
 
