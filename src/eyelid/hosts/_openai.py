@@ -6,13 +6,15 @@ import base64
 import json
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eyelid.engine import after, current_claim
+from eyelid.engine import after, current_claim, failure_code
 from eyelid.errors import ConfigurationError
 from eyelid.hosts._options import chances_of
+from eyelid.hosts._pace import Pace
 from eyelid.protocols import AskRequest, Reply
 from eyelid.remote import Endpoint, Prepared, Trouble, sendable
 from eyelid.types import Failure, Image
@@ -34,8 +36,8 @@ class OpenAIHost:
             `eyelid.remote.Endpoint`.
         model: as the server knows it.
         token: sent as bearer token; never shown.
-        seconds: for one answer.
-        connections: used at a time.
+        seconds: for one answer, from when it is asked for.
+        connections: used at a time, which is how many answers are asked for at a time.
         plaintext: whether http is taken for other hosts than this one.
         logprobs: whether to ask for the chances of options; servers that know no `logprobs` need `False`.
         budget_name: what the server calls the budget: "max_tokens", or "max_completion_tokens" where it insists on it.
@@ -73,6 +75,7 @@ class OpenAIHost:
             raise ConfigurationError("an endpoint has its own token")
         self.name = name or model
         self._model, self._logprobs, self._budget_name = model, logprobs, budget_name
+        self._pace = Pace(connections)
 
     def __repr__(self) -> str:
         return f"OpenAIHost({self.server!r}, {self._model!r})"
@@ -84,7 +87,11 @@ class OpenAIHost:
     def start(self, batch: Sequence[AskRequest], /) -> Future[Sequence[Reply | Failure]]:
         """As `ask`; no thread waits for the server."""
         deadline = current_claim().deadline
-        calls = [self.server.call(_PATH, [request], self._prepare, deadline=deadline) for request in batch]
+
+        def begin(request: AskRequest) -> Future[list[Reply | Trouble]]:
+            return self.server.call(_PATH, [request], self._prepare, deadline=deadline)
+
+        calls = [self._pace.submit(partial(begin, request)) for request in batch]
         return after(calls, lambda made: [self._found(each) for each in made])
 
     def close(self) -> None:
@@ -93,7 +100,7 @@ class OpenAIHost:
 
     def _found(self, made: Any) -> Reply | Failure:
         if isinstance(made, BaseException):
-            return Failure("ask", "error", type(made).__name__, self.name)
+            return Failure("ask", failure_code(made), type(made).__name__, self.name)
         (found,) = made
         return found.failure("ask", self.name) if isinstance(found, Trouble) else found
 
