@@ -1,0 +1,79 @@
+"""A run on disk: what it was told, how far it is, and everything it needs to go on exactly so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from eyelid.errors import ConfigurationError
+from eyelid.training._checkpoint import save_tensors
+
+SETTINGS = "settings.json"
+_CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+
+
+def claim_folder(out: Path, told: Mapping[str, Any]) -> None:
+    """Make the run's folder, or take up the run that is there.
+
+    Raises:
+        ConfigurationError: it holds a run with other settings; names what differs.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    told = json.loads(json.dumps(told))
+    file = out / SETTINGS
+    if file.is_file():
+        before = json.loads(file.read_text(encoding="utf-8"))
+        other = sorted(name for name in {*before, *told} if before.get(name) != told.get(name))
+        if other:
+            raise ConfigurationError(
+                f"{out} holds a run with other {', '.join(other)}; give the same to go on with it, or another folder"
+            )
+        return
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(file)
+
+
+def save_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Write a checkpoint; the one before stays whole until this one is."""
+    tensors: dict[str, Tensor] = {"step": torch.tensor(step)}
+    for name, parameter in parameters.items():
+        state = optimizer.state[parameter]
+        tensors[f"{name}/value"] = parameter.data
+        tensors[f"{name}/first"], tensors[f"{name}/second"] = state["exp_avg"], state["exp_avg_sq"]
+    save_tensors(out / _CHECKPOINT, tensors)
+
+
+def load_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
+    """Take up a checkpoint and cut the log back to it; the steps done, 0 where there is none."""
+    if not (out / _CHECKPOINT).is_file():
+        (out / LOG).unlink(missing_ok=True)
+        return 0
+    saved = load_file(out / _CHECKPOINT)
+    step = int(saved["step"])
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(saved[f"{name}/value"])
+            optimizer.state[parameter] = {
+                "step": torch.tensor(float(step)),
+                "exp_avg": saved[f"{name}/first"].to(parameter.device),
+                "exp_avg_sq": saved[f"{name}/second"].to(parameter.device),
+            }
+    lines = (out / LOG).read_text(encoding="utf-8").splitlines() if (out / LOG).is_file() else []
+    kept = [line for line in lines if _step_of(line) <= step]
+    (out / LOG).write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    return step
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # cut off when the process ended
