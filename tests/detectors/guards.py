@@ -10,11 +10,11 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 from eyelid.detectors import GuardFamily
 
-#: As the published checkpoints are built, but for Llama 4, of which only the tokens count here.
+#: As the published checkpoints are built.
 ARCHITECTURES = {
     "granite-guardian": "GraniteForCausalLM",
     "llama-guard-3": "LlamaForCausalLM",
-    "llama-guard-4": "LlamaForCausalLM",
+    "llama-guard-4": "Llama4ForConditionalGeneration",
     "qwen3guard": "Qwen3ForCausalLM",
     "shieldgemma": "Gemma2ForCausalLM",
     "wildguard": "MistralForCausalLM",
@@ -75,8 +75,48 @@ def write_guard(folder: Path, family: GuardFamily, architecture: str, *, seed: i
     tokenizer.add_tokens([AddedToken(token, normalized=False) for token in ADDED])
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
+    if architecture == "Llama4ForConditionalGeneration":
+        return _write_llama4(folder)
     shape = {"vocab_size": 1000, "max_position_embeddings": 1200, "head_dim": 16, "hidden_size": 64, **changed}
     return write_model(folder, architecture, seed=seed, **shape)
+
+
+def _write_llama4(folder: Path) -> Any:
+    """Dense and with eyes, as the guard is."""
+    import transformers
+
+    text = {
+        "vocab_size": 1000,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "intermediate_size_mlp": 96,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "num_local_experts": 1,
+        "num_experts_per_tok": 1,
+        "moe_layers": [],
+        "max_position_embeddings": 1200,
+        "initializer_range": 0.2,
+        "pad_token_id": 0,
+    }
+    eyes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 28,
+        "patch_size": 14,
+        "vision_output_dim": 32,
+        "projector_input_dim": 32,
+        "projector_output_dim": 32,
+    }
+    torch.manual_seed(0)
+    config = transformers.Llama4Config(text_config=text, vision_config=eyes)
+    model = transformers.Llama4ForConditionalGeneration(config).eval()
+    model.save_pretrained(folder)
+    return model
 
 
 def tokens_of(folder: Path, text: str) -> list[int]:

@@ -8,22 +8,23 @@ a fixed question about a conversation with one of a few words.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextvars import Context, copy_context
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from eyelid.detectors._guard_model_choices import Choices
-from eyelid.detectors._guard_model_family import FormName, GuardFamily, Policy
+from eyelid.detectors._guard_model_family import FormName, GuardFamily
+from eyelid.detectors._guard_model_looks import Ask, Look, Seen
 from eyelid.detectors._guard_model_question import Question
-from eyelid.detectors._guard_model_wording import Published, Wording, has_chat, written
+from eyelid.detectors._guard_model_wording import Wording, templates
 from eyelid.detectors._places import identity
 from eyelid.detectors._windowed import failed, found
 from eyelid.engine import Device, Item, after, choose_device, current_claim, engine_for
-from eyelid.errors import ConfigurationError, InputError, MissingExtraError
-from eyelid.models import CausalLook, CausalRunner, Prefill, Template, causal_looks, open_causal
+from eyelid.errors import ConfigurationError, InputError
+from eyelid.models import CausalRunner, Prefill, Template, causal_looks, open_causal
 from eyelid.protocols import Assessment, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.types import Failure, Surface
@@ -33,49 +34,6 @@ Grouping = Literal["strict", "loose"]
 
 #: Bytes of a token that waits.
 _BYTES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """A window over a text under one question."""
-
-    question: Question
-    look: CausalLook
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What is asked at second sight.
-
-    Args:
-        look: what about, under which question.
-        codes: the codes that may be answered; `None` for the verdicts of the question.
-    """
-
-    look: _Look
-    codes: Choices | None
-
-    @property
-    def choices(self) -> Choices:
-        """What may be answered."""
-        return self.look.question.verdicts if self.codes is None else self.codes
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was found at first sight of one text.
-
-    Args:
-        request: the text.
-        looks: the windows over it.
-        chances: of the verdicts, for each.
-        harm: how probable it is, for each.
-    """
-
-    request: ScoreRequest
-    looks: Sequence[_Look]
-    chances: Sequence[Mapping[str, float]]
-    harm: Sequence[float]
 
 
 class GuardModelDetector:
@@ -132,7 +90,7 @@ class GuardModelDetector:
             raise ConfigurationError(f"ask_category is {ask_category}; it is a probability, or None")
         self._strict, self._from = grouping == "strict", ask_category
         self._device = device if isinstance(device, Device) else choose_device(device)
-        templates, self.wording = _templates(folder, self.family, wording)
+        given, self.wording = templates(folder, self.family, wording)
         self._questions = {
             form: [
                 Question.of(
@@ -143,7 +101,7 @@ class GuardModelDetector:
                 )
                 for template, policy in zip(each, self.family.policies, strict=True)
             ]
-            for form, each in templates.items()
+            for form, each in given.items()
         }
         every = [question for each in self._questions.values() for question in each]
         tokens = sorted(set().union(*(question.tokens for question in every)))
@@ -154,7 +112,7 @@ class GuardModelDetector:
         self._window = window or self._runner.context
         self.incremental = isinstance(self._runner, CausalRunner)
         files = [file for place in (folder, adapter) if place for file in sorted(place.iterdir()) if file.is_file()]
-        facts = (identity(*files), self.family, templates, grouping, ask_category, window, self._device.dtype)
+        facts = (identity(*files), self.family, given, grouping, ask_category, window, self._device.dtype)
         self.fingerprint = hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def score(self, batch: Sequence[ScoreRequest], /) -> Sequence[Found]:
@@ -176,7 +134,7 @@ class GuardModelDetector:
         futures = engine_for(self._device).submit_all(items)
         return after(futures, lambda made: self._second(self._first(batch, looks, iter(made)), context))
 
-    def _looks(self, request: ScoreRequest) -> list[_Look] | Failure:
+    def _looks(self, request: ScoreRequest) -> list[Look] | Failure:
         form = self._form(request)
         prompt = _prompt(request, form)
         try:
@@ -185,10 +143,10 @@ class GuardModelDetector:
         except InputError as error:
             return Failure("score", "limit", str(error), self.name)
 
-    def _over(self, question: Question, text: str, prompt: str) -> list[_Look]:
+    def _over(self, question: Question, text: str, prompt: str) -> list[Look]:
         owner = current_claim().caller
         looks = causal_looks(question.template, text, prompt, self._window - question.room, owner=owner)
-        return [_Look(question, look) for look in looks]
+        return [Look(question, look) for look in looks]
 
     def _form(self, request: ScoreRequest) -> FormName:
         forms = self.family.forms
@@ -198,7 +156,7 @@ class GuardModelDetector:
             return "answer"
         return self.family.alone
 
-    def _items(self, seen: _Look, choices: Choices) -> Iterator[Item]:
+    def _items(self, seen: Look, choices: Choices) -> Iterator[Item]:
         """What the model is asked behind a text: one piece of work for each branch of the answers."""
         given = seen.look.prefill
         before = given.tokens[: len(given.tokens) - seen.question.behind]
@@ -216,35 +174,35 @@ class GuardModelDetector:
         return choices.chances(logits)
 
     def _first(
-        self, batch: Sequence[ScoreRequest], looks: Sequence[list[_Look] | Failure], made: Iterator[Any]
-    ) -> list[_Seen | Failure]:
+        self, batch: Sequence[ScoreRequest], looks: Sequence[list[Look] | Failure], made: Iterator[Any]
+    ) -> list[Seen | Failure]:
         return [
             each if isinstance(each, Failure) else self._seen(request, each, made)
             for request, each in zip(batch, looks, strict=True)
         ]
 
-    def _seen(self, request: ScoreRequest, looks: Sequence[_Look], made: Iterator[Any]) -> _Seen | Failure:
+    def _seen(self, request: ScoreRequest, looks: Sequence[Look], made: Iterator[Any]) -> Seen | Failure:
         rows = [[next(made) for _ in each.question.verdicts.branches] for each in looks]
         if failure := failed([row for each in rows for row in each], self.name):
             return failure
         chances = [self._chances(each.question.verdicts, row) for each, row in zip(looks, rows, strict=True)]
         harm = [each.question.harm(chance, strict=self._strict) for each, chance in zip(looks, chances, strict=True)]
-        return _Seen(request, looks, chances, harm)
+        return Seen(request, looks, chances, harm)
 
-    def _second(self, seen: Sequence[_Seen | Failure], context: Context) -> Future[Sequence[Found]]:
+    def _second(self, seen: Sequence[Seen | Failure], context: Context) -> Future[Sequence[Found]]:
         """Ask which harm, about the worst look at each text in which there is some."""
         asked = [[] if isinstance(each, Failure) else context.run(self._asked, each) for each in seen]
         items = [item for each in asked for ask in each for item in self._items(ask.look, ask.choices)]
         futures = context.run(engine_for(self._device).submit_all, items) if items else []
         return after(futures, lambda made: self._finished(seen, asked, iter(made)))
 
-    def _asked(self, seen: _Seen) -> list[_Ask]:
+    def _asked(self, seen: Seen) -> list[Ask]:
         if self._from is None or max(seen.harm) < self._from:
             return []
         worst = seen.harm.index(max(seen.harm))
         question, look = seen.looks[worst].question, seen.looks[worst].look
         codes = question.codes.get(question.worst(seen.chances[worst]))
-        asks = [] if codes is None else [_Ask(seen.looks[worst], codes)]
+        asks = [] if codes is None else [Ask(seen.looks[worst], codes)]
         form = self._form(seen.request)
         text = seen.request.text[look.start : look.end]
         for other in self._questions[form]:
@@ -253,18 +211,18 @@ class GuardModelDetector:
                     looks = self._over(other, text, _prompt(seen.request, form))
                 except InputError:
                     continue  # that there is harm is known; which one stays open
-                asks += [_Ask(each, None) for each in looks]
+                asks += [Ask(each, None) for each in looks]
         return asks
 
     def _finished(
-        self, seen: Sequence[_Seen | Failure], asked: Sequence[Sequence[_Ask]], made: Iterator[Any]
+        self, seen: Sequence[Seen | Failure], asked: Sequence[Sequence[Ask]], made: Iterator[Any]
     ) -> list[Found]:
         return [
             each if isinstance(each, Failure) else self._assessment(each, asks, made)
             for each, asks in zip(seen, asked, strict=True)
         ]
 
-    def _assessment(self, seen: _Seen, asks: Sequence[_Ask], made: Iterator[Any]) -> Assessment:
+    def _assessment(self, seen: Seen, asks: Sequence[Ask], made: Iterator[Any]) -> Assessment:
         scores = [_scores(each.question, harm) for each, harm in zip(seen.looks, seen.harm, strict=True)]
         worst = seen.harm.index(max(seen.harm))
         for ask in asks:
@@ -277,7 +235,7 @@ class GuardModelDetector:
         looks = [each.look if each.question is first else replace(each.look, unknown=0) for each in seen.looks]
         return found(seen.request, looks, scores, category=Category.HARM)
 
-    def _finer(self, ask: _Ask, chances: Mapping[str, float], harm: float) -> dict[str, float]:
+    def _finer(self, ask: Ask, chances: Mapping[str, float], harm: float) -> dict[str, float]:
         if ask.codes is None:
             question = ask.look.question
             return {str(question.category): question.harm(chances, strict=self._strict)}
@@ -306,20 +264,3 @@ def _family(family: str | Path | GuardFamily) -> GuardFamily:
     if isinstance(family, GuardFamily):
         return family
     return GuardFamily.read(family) if isinstance(family, Path) else GuardFamily.named(family)
-
-
-def _templates(folder: Path, family: GuardFamily, wording: Wording | None) -> tuple[dict[FormName, list[str]], Wording]:
-    """Form → a template for each policy, in the wording that was asked for; and which one that is."""
-    if wording not in ("family", "checkpoint", None):
-        raise ConfigurationError(f"wording is {wording!r}; known: family, checkpoint")
-    if wording == "checkpoint" or (wording is None and family.chat and has_chat(folder)):
-        try:
-            return _worded(family, Published(folder)), "checkpoint"
-        except ConfigurationError as error:
-            if wording == "checkpoint" or isinstance(error, MissingExtraError):
-                raise
-    return _worded(family, written), "family"
-
-
-def _worded(family: GuardFamily, word: Callable[[GuardFamily, FormName, Policy], str]) -> dict[FormName, list[str]]:
-    return {form: [word(family, form, policy) for policy in family.policies] for form in family.forms}

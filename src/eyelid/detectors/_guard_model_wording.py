@@ -6,13 +6,14 @@ which transformers fills in; marks in place of the messages tell where they end 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
 from eyelid._optional import require
 from eyelid.detectors._guard_model_family import FormName, GuardFamily, Policy
-from eyelid.errors import ConfigurationError
+from eyelid.errors import ConfigurationError, MissingExtraError
 
 Wording = Literal["family", "checkpoint"]
 
@@ -73,7 +74,24 @@ class Published:
             return ""
 
 
-def has_chat(folder: Path) -> bool:
+def templates(folder: Path, family: GuardFamily, wording: Wording | None) -> tuple[dict[FormName, list[str]], Wording]:
+    """Form → a template for each policy, in the wording that was asked for; and which one that is."""
+    if wording not in ("family", "checkpoint", None):
+        raise ConfigurationError(f"wording is {wording!r}; known: family, checkpoint")
+    if wording == "checkpoint" or (wording is None and family.chat and _has_chat(folder)):
+        try:
+            return _worded(family, Published(folder)), "checkpoint"
+        except ConfigurationError as error:
+            if wording == "checkpoint" or isinstance(error, MissingExtraError):
+                raise
+    return _worded(family, written), "family"
+
+
+def _worded(family: GuardFamily, word: Callable[[GuardFamily, FormName, Policy], str]) -> dict[FormName, list[str]]:
+    return {form: [word(family, form, policy) for policy in family.policies] for form in family.forms}
+
+
+def _has_chat(folder: Path) -> bool:
     """Whether a checkpoint brings a chat template, as far as its files tell."""
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
