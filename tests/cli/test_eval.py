@@ -203,6 +203,43 @@ def test_a_judge_that_is_the_guards_own_detector_is_pointed_out(run: Run, mm: Pa
     assert "same detector" not in apart.stderr
 
 
+def test_models_from_folders_judge(run: Run, mm: Path, tmp_path: Path) -> None:
+    from tests.detectors.guards import SMALL, write_guard
+    from tests.models.encoders import write_encoder
+
+    from eyelid.detectors import GuardFamily
+    from eyelid.models import DetectorFormat
+
+    family = tmp_path / "small.toml"
+    family.write_text(SMALL, "utf-8")
+    write_guard(tmp_path / "guard", GuardFamily.read(family), "LlamaForCausalLM")
+    write_encoder(tmp_path / "classifier", "BertForSequenceClassification", labels=1)
+    DetectorFormat(template="{response}", harmless=(0,)).write(tmp_path / "classifier")
+    host = script(tmp_path / "host", SCRIPT)
+    words = ("--judge", f"guard:{tmp_path / 'guard'}#{family}", "--judge", f"detector:{tmp_path / 'classifier'}")
+    common = (
+        "mm-safetybench",
+        "--data",
+        mm,
+        "--host",
+        host,
+        "--limit",
+        "3",
+        "--no-report",
+        "--json",
+        "--device",
+        "cpu",
+    )
+    done = run(*common, "--out", tmp_path / "out", *words)
+    assert done.exit_code == 0, done.stderr
+    guard, classifier = records(tmp_path / "out")[0]["judged"]
+    assert guard["judge"].startswith("detector:small@")
+    assert classifier["judge"].startswith("detector:classifier@")
+    assert all(0.0 < each["score"] < 1.0 and each["safe"] is (each["score"] < 0.5) for each in (guard, classifier))
+    gone = run(*common, "--out", tmp_path / "out2", "--judge", f"guard:{tmp_path / 'nowhere'}")
+    assert gone.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -32,7 +32,7 @@ DEFENSES: Mapping[str, str] = {
     "ecso": "the same by the model's own judgement alone, as in the paper",
     "input": "the guard looks at the request and refuses before the model answers",
 }
-JUDGES = "keyword, embedded, detector:FOLDER, guard:FOLDER, host:SPEC, label"
+JUDGES = "keyword, embedded, detector:FOLDER[#ADAPTER], guard:FOLDER[#FAMILY], host:SPEC, label"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -181,16 +181,21 @@ class Parts:
             version = self.detectors.partition("@")[2]
             return [DetectorJudge(scores, threshold=self._wanted.threshold, version=version)]
         if kind in ("detector", "guard") and where:
-            return [DetectorJudge(self._detector(kind, Path(where)), threshold=self._wanted.threshold)]
+            return [DetectorJudge(self._detector(kind, where), threshold=self._wanted.threshold)]
         if kind == "host" and where:
             return self._host_judges(self._open(where))
         raise ConfigurationError(f"{word!r} names no judge; known: {JUDGES}")
 
-    def _detector(self, kind: str, folder: Path) -> Detector:
+    def _detector(self, kind: str, where: str) -> Detector:
         from eyelid.detectors import GuardModelDetector, SequenceDetector
 
-        make = SequenceDetector if kind == "detector" else GuardModelDetector
-        return make(folder, device=self._wanted.device, name=f"{kind}-{folder.name}")
+        place, _, more = where.partition("#")
+        folder, device = Path(place), self._wanted.device
+        if kind == "guard":
+            family = Path(more) if more.endswith(".toml") else more or None
+            return GuardModelDetector(folder, family=family, device=device)
+        adapter = Path(more) if more else None
+        return SequenceDetector(folder, adapter=adapter, device=device, name=(adapter or folder).resolve().name)
 
     def _host_judges(self, host: Host) -> list[Judge]:
         from eyelid.evaluation.judges import GradingJudge, HostJudge
