@@ -8,9 +8,8 @@ import pytest
 from tests.hosts.chats import write_llama
 
 from eyelid.errors import ConfigurationError
-from eyelid.hosts import SPECS, OpenAIHost, ScriptedHost, TransformersHost, open_host
+from eyelid.hosts import SPECS, OpenAIHost, Rule, ScriptedHost, TransformersHost, open_host
 from eyelid.hosts._options import chances_of
-from eyelid.hosts._scripted import Rule
 from eyelid.protocols import AskRequest, Reply
 from eyelid.testing import check_host
 from eyelid.types import Failure, Image
@@ -54,7 +53,21 @@ def test_its_name_tells_its_rules() -> None:
     assert one.name == ScriptedHost([Rule("a")]).name
 
 
-@pytest.mark.parametrize("line", ["no json ZQXBAD", '["ZQXBAD"]', '{"anwser": "ZQXBAD"}', '{"answer": 3}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no json ZQXBAD",
+        '["ZQXBAD"]',
+        '{"anwser": "ZQXBAD"}',
+        '{"answer": 3}',
+        '{"answer": "ZQXBAD", "images": "no"}',
+        '{"answer": "ZQXBAD", "chances": {"yes": 1.5}}',
+        '{"answer": "ZQXBAD", "chances": {"yes": 0.7, "no": 0.7}}',
+        '{"answer": "ZQXBAD", "chances": [0.5]}',
+        '{"answer": "ZQXBAD", "pattern": "("}',
+        "[" * 100_000,
+    ],
+)
 def test_a_wrong_line_is_named_and_not_quoted(tmp_path: Path, line: str) -> None:
     file = tmp_path / "script.jsonl"
     file.write_text('{"answer": "fine"}\n' + line + "\n")
@@ -64,10 +77,24 @@ def test_a_wrong_line_is_named_and_not_quoted(tmp_path: Path, line: str) -> None
 
 
 def test_a_wrong_pattern_or_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="rule 1"):
-        ScriptedHost([Rule("a", pattern="(")])
+    with pytest.raises(ConfigurationError, match="regular expression"):
+        Rule("a", pattern="(")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         ScriptedHost.from_jsonl(tmp_path / "none.jsonl")
+    (tmp_path / "other.jsonl").write_bytes(b'{"answer": "\xff"}')
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        ScriptedHost.from_jsonl(tmp_path / "other.jsonl")
+
+
+def test_a_table_is_enough_and_lines_end_where_json_says(tmp_path: Path) -> None:
+    host = ScriptedHost({"^what": "this", "who": "me"}, default="no")
+    asked = [AskRequest(text) for text in ("what or who", "who", "when")]
+    assert [reply.text for reply in host.ask(asked) if isinstance(reply, Reply)] == ["this", "me", "no"]
+    file = tmp_path / "script.jsonl"
+    file.write_text('{"answer": "one\u2028two"}\r\n', encoding="utf-8", newline="")
+    (reply,) = ScriptedHost.from_jsonl(file).ask([AskRequest("x")])
+    assert isinstance(reply, Reply)
+    assert reply.text == "one\u2028two"
 
 
 def test_hosts_from_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +105,11 @@ def test_hosts_from_one_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write_llama(tmp_path / "model")
     assert isinstance(open_host(f"transformers:{tmp_path / 'model'}", device="cpu"), TransformersHost)
     assert len(SPECS) == 3
+    with pytest.raises(ConfigurationError, match="http"):
+        open_host("openai:http://models.example/v1#m")
+    assert isinstance(open_host("openai:http://models.example/v1#m", plaintext=True), OpenAIHost)
+    with pytest.raises(ConfigurationError, match="adapter"):
+        open_host("openai:https://models.example/v1#m", adapter=tmp_path)
 
 
 @pytest.mark.parametrize("spec", ["", "gpt-4", "openai:", "openai:https://x/v1", "opnai:https://x/v1#m", "scripted:"])

@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from eyelid.hosts._open import SPECS, open_host
-from eyelid.hosts._scripted import ScriptedHost
+from eyelid.hosts._options import chances_of
+from eyelid.hosts._scripted import Rule, ScriptedHost
 
 if TYPE_CHECKING:
     from eyelid.hosts._openai import OpenAIHost
     from eyelid.hosts._transformers import TransformersHost
 
-__all__ = ["SPECS", "OpenAIHost", "ScriptedHost", "TransformersHost", "open_host"]
+__all__ = ["SPECS", "OpenAIHost", "Rule", "ScriptedHost", "TransformersHost", "chances_of", "open_host"]
 
 #: Loaded when first named: who asks a server needs no torch, and the other way round.
 _LATER = {"OpenAIHost": "_openai", "TransformersHost": "_transformers"}

@@ -19,14 +19,24 @@ SPECS: Final = {
 }
 
 
-def open_host(spec: str, *, device: str = "auto", token_env: str = "OPENAI_API_KEY", seconds: float = 120.0) -> Host:
+def open_host(
+    spec: str,
+    *,
+    device: str = "auto",
+    adapter: Path | None = None,
+    token_env: str = "OPENAI_API_KEY",
+    seconds: float = 120.0,
+    plaintext: bool = False,
+) -> Host:
     """A host by its kind and where it is, as `SPECS` lists them.
 
     Args:
         spec: such as "openai:https://models.example/v1#llava-1.5-7b".
         device: of a model that is loaded here.
+        adapter: folder of a PEFT adapter for it.
         token_env: the environment variable with the bearer token for a server; it may be unset.
         seconds: for one answer of a server.
+        plaintext: whether http is taken for other servers than this machine.
 
     Raises:
         ConfigurationError: the word is of no known form, or what it names is not there.
@@ -36,15 +46,17 @@ def open_host(spec: str, *, device: str = "auto", token_env: str = "OPENAI_API_K
     kind, _, where = spec.partition(":")
     if not where or kind not in ("transformers", "openai", "scripted"):
         raise ConfigurationError(f"{spec!r} names no host; write {', '.join(SPECS)}")
+    if adapter is not None and kind != "transformers":
+        raise ConfigurationError(f"an adapter belongs to a model that is loaded here, not to {kind!r}")
     if kind == "scripted":
         return ScriptedHost.from_jsonl(Path(where))
     if kind == "transformers":
         from eyelid.hosts._transformers import TransformersHost
 
-        return TransformersHost(Path(where), device=device)
+        return TransformersHost(Path(where), adapter=adapter, device=device)
     from eyelid.hosts._openai import OpenAIHost
 
     url, _, model = where.partition("#")
     if not url or not model:
         raise ConfigurationError(f"{spec!r} names no model; write it behind the URL: openai:URL#MODEL")
-    return OpenAIHost(url, model, token=os.environ.get(token_env) or None, seconds=seconds)
+    return OpenAIHost(url, model, token=os.environ.get(token_env) or None, seconds=seconds, plaintext=plaintext)

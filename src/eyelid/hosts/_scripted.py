@@ -25,6 +25,9 @@ class Rule:
         images: whether the request must come with images, or without; either if left out.
         chances: option → probability, given where options are asked for.
         failure: a word that makes it a failure instead of an answer.
+
+    Raises:
+        ConfigurationError: the pattern is no regular expression, or a part is of another type.
     """
 
     answer: str = field(default="", repr=False)
@@ -32,6 +35,18 @@ class Rule:
     images: bool | None = None
     chances: Mapping[str, float] | None = None
     failure: str = ""
+
+    def __post_init__(self) -> None:
+        texts = all(isinstance(each, str) for each in (self.answer, self.pattern, self.failure))
+        if not texts or self.images not in (True, False, None):
+            raise ConfigurationError("answer, pattern and failure are strings, images is true or false")
+        chances: Any = {} if self.chances is None else self.chances
+        if not isinstance(chances, Mapping) or not all(map(_is_chance, chances.values())) or sum(chances.values()) > 1:
+            raise ConfigurationError("chances are probabilities of options, together at most 1")
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ConfigurationError(f"the pattern is no regular expression: {error.msg}") from None
 
     def fits(self, request: AskRequest) -> bool:
         """Whether this is what it answers."""
@@ -43,7 +58,7 @@ class ScriptedHost:
     """Answers with the first rule that fits.
 
     Args:
-        rules: in the order in which they are tried.
+        rules: in the order in which they are tried; or just regular expression → answer.
         default: the answer where none fits.
         name: its name; by the rules if left out.
 
@@ -51,12 +66,11 @@ class ScriptedHost:
         ConfigurationError: a pattern is no regular expression.
     """
 
-    def __init__(self, rules: Sequence[Rule], *, default: str = "I cannot say.", name: str = "") -> None:
-        for number, rule in enumerate(rules, start=1):
-            try:
-                re.compile(rule.pattern)
-            except re.error as error:
-                raise ConfigurationError(f"rule {number}: the pattern is no regular expression: {error.msg}") from None
+    def __init__(
+        self, rules: Sequence[Rule] | Mapping[str, str], *, default: str = "I cannot say.", name: str = ""
+    ) -> None:
+        if isinstance(rules, Mapping):
+            rules = [Rule(answer, pattern) for pattern, answer in rules.items()]
         self._rules, self._default = tuple(rules), default
         told = [(rule.answer, rule.pattern, rule.images, rule.chances, rule.failure) for rule in rules]
         digest = hashlib.sha256(repr((told, default)).encode("utf-8", "replace")).hexdigest()
@@ -70,9 +84,10 @@ class ScriptedHost:
             ConfigurationError: no such file, or a line that is no rule; names the file and the line.
         """
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except OSError as error:
-            raise ConfigurationError(f"the script {file} cannot be read: {error.strerror}") from error
+            lines = file.read_text(encoding="utf-8").split("\n")  # JSON may hold other ends of lines as they are
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigurationError(f"the script {file} cannot be read: {why}") from error
         return cls([_rule(line, file, number) for number, line in enumerate(lines, start=1) if line.strip()])
 
     def ask(self, batch: Sequence[AskRequest], /) -> list[Reply | Failure]:
@@ -88,13 +103,17 @@ class ScriptedHost:
 
 
 def _rule(line: str, file: Path, number: int) -> Rule:
+    at = f"{file}, line {number}"
     try:
         raw: Any = json.loads(line)
-        rule = Rule(**raw)
-    except (ValueError, TypeError):
+        return Rule(**raw)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{at}: {error}") from None
+    except (ValueError, TypeError, RecursionError):
         raise ConfigurationError(
-            f"{file}, line {number}: no rule; write an object with some of answer, pattern, images, chances, failure"
+            f"{at}: no rule; write an object with some of answer, pattern, images, chances, failure"
         ) from None
-    if not all(isinstance(each, str) for each in (rule.answer, rule.pattern, rule.failure)):
-        raise ConfigurationError(f"{file}, line {number}: answer, pattern and failure are strings")
-    return rule
+
+
+def _is_chance(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0.0 <= value <= 1.0
