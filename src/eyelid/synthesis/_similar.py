@@ -1,0 +1,93 @@
+"""Texts that say the same: equal after normalising, or nearly so by the character n-grams that they share."""
+
+from __future__ import annotations
+
+import unicodedata
+import zlib
+
+import numpy as np
+
+from eyelid.errors import ConfigurationError
+
+#: MinHash (Broder 1997) in bands (Leskovec et al., Mining of Massive Datasets, 3.4): texts that share 0.8 of their
+#: n-grams meet in one of 16 bands of 4 with a chance of 0.9998. What meets is then compared exactly.
+_BANDS, _ROWS = 16, 4
+_PRIME = (1 << 31) - 1
+_drawn = np.random.default_rng(20240403)
+_FACTORS = _drawn.integers(1, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.uint64)
+_SHIFTS = _drawn.integers(0, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.uint64)
+
+
+def normalised(text: str) -> str:
+    """Letters and digits in one case, with single spaces between words."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+
+
+def similarity(one: str, other: str, *, n: int = 4) -> float:
+    """The share of character n-grams that two texts have in common (Jaccard), in [0, 1], after normalising."""
+    return _jaccard(_ngrams(normalised(one), n), _ngrams(normalised(other), n))
+
+
+class Seen:
+    """Finds texts that were there before, exactly or nearly. Takes about 2 KB for each text.
+
+    Args:
+        threshold: from which similarity on a text counts as the same, in (0, 1]; 1 for equal ones alone.
+        n: characters of an n-gram.
+
+    Raises:
+        ConfigurationError: a number out of range.
+    """
+
+    def __init__(self, *, threshold: float = 0.8, n: int = 4) -> None:
+        if not 0.0 < threshold <= 1.0:
+            raise ConfigurationError(f"near is {threshold!r}; it must be above 0 and at most 1")
+        if n < 1:
+            raise ConfigurationError(f"an n-gram of {n!r} characters is none")
+        self._threshold, self._n = threshold, n
+        self._texts: list[str] = []
+        self._exact: set[str] = set()
+        self._bands: dict[int, tuple[int, ...]] = {}
+
+    def add(self, text: str) -> str:
+        """Take in a text unless it was there before.
+
+        Returns:
+            "" where it is new, "exact" or "near" where not, "empty" where it has no letter or digit.
+        """
+        plain = normalised(text)
+        if not plain:
+            return "empty"
+        if plain in self._exact:
+            return "exact"
+        if self._threshold < 1.0:
+            grams = _ngrams(plain, self._n)
+            keys = _keys(grams)
+            if self._is_near(grams, keys):
+                return "near"
+            for key in keys:
+                self._bands[key] = (*self._bands.get(key, ()), len(self._texts))
+            self._texts.append(plain)
+        self._exact.add(plain)
+        return ""
+
+    def _is_near(self, grams: frozenset[str], keys: list[int]) -> bool:
+        meeting = {place for key in keys for place in self._bands.get(key, ())}
+        return any(_jaccard(grams, _ngrams(self._texts[place], self._n)) >= self._threshold for place in meeting)
+
+
+def _ngrams(plain: str, n: int) -> frozenset[str]:
+    return frozenset(plain[start : start + n] for start in range(max(1, len(plain) - n + 1)))
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other)
+
+
+def _keys(grams: frozenset[str]) -> list[int]:
+    """One number for each band, equal in two texts whose smallest hashes are."""
+    hashes = np.fromiter((zlib.crc32(gram.encode("utf-8", "surrogatepass")) for gram in grams), np.uint64, len(grams))
+    smallest = ((hashes % _PRIME * _FACTORS + _SHIFTS) % _PRIME).min(axis=1).astype(np.uint32)
+    rows = smallest.reshape(_BANDS, _ROWS)
+    return [hash((band, row.tobytes())) for band, row in enumerate(rows)]
