@@ -120,6 +120,9 @@ def test_words_that_name_no_host(spec: str) -> None:
 
 def test_chances_of_alternatives() -> None:
     assert chances_of([("Yes", 0.0), ("no", float("-inf"))], ("yes", "no")) == {"yes": 1.0, "no": 0.0}
+    assert chances_of([("un", 0.0), ("Safe", float("-inf"))], ("safe", "unsafe")) == {"safe": 0.0, "unsafe": 1.0}
+    assert chances_of([("u", 0.0), ("Safe", float("-inf"))], ("safe", "unsafe")) == {"safe": 0.0, "unsafe": 0.0}
+    assert chances_of([("un", -1.0)], ("unsafe", "unknown")) is None
     assert chances_of([("maybe", -0.1)], ("yes", "no")) == {"yes": 0.0, "no": 0.0}
     assert chances_of([("yes", float("nan"))], ("yes", "no")) is None
     assert chances_of([("yes", 3.0)], ("yes", "no")) is None

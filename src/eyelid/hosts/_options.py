@@ -6,31 +6,28 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 
-def spellings(option: str) -> tuple[str, ...]:
-    """An option as a model may write it at the beginning of a reply."""
-    words = dict.fromkeys((option, option.lower(), option.capitalize(), option.upper()))
-    return tuple(space + word for word in words for space in ("", " "))
-
-
-def option_of(token: str, options: Sequence[str]) -> str | None:
-    """The option that a token spells, if any."""
-    word = token.strip().lower()
-    return next((option for option in options if option.lower() == word), None)
-
-
 def chances_of(tokens: Iterable[tuple[str, float]], options: Sequence[str]) -> Mapping[str, float] | None:
     """Chances of options from (token, log probability) of the first place of a reply.
 
+    A token counts for an option that it spells, whatever its case and the spaces around it, or that it begins with more
+    than one letter: models write longer words in pieces.
+
     Returns:
-        option → probability; `None` where a value is none.
+        option → probability; `None` where a value is none, or a token begins several options.
     """
     found = dict.fromkeys(options, 0.0)
     for token, log in dict(tokens).items():
-        option = option_of(token, options)
-        if option is None:
+        meant = _meant(token, options)
+        if not meant:
             continue
-        if math.isnan(log) or log > 1e-6:
+        if len(meant) > 1 or math.isnan(log) or log > 1e-6:
             return None
-        found[option] += math.exp(min(0.0, log))
+        found[meant[0]] += math.exp(min(0.0, log))
     whole = sum(found.values())
     return found if whole <= 1.0 else {option: chance / whole for option, chance in found.items()}
+
+
+def _meant(token: str, options: Sequence[str]) -> list[str]:
+    word = token.strip().lower()
+    whole = [option for option in options if option.lower() == word]
+    return whole or [option for option in options if len(word) > 1 and option.lower().startswith(word)]
