@@ -13,10 +13,10 @@ from tests.models.decoders import write_decoder
 from tests.models.encoders import write_encoder
 from tokenizers import Tokenizer
 
-from eyelid.detectors import SequenceDetector
+from eyelid.detectors import EncoderDetector, SequenceDetector
 from eyelid.engine import Device, choose_device, engine_for
 from eyelid.errors import ConfigurationError, EyelidError, WeightsError
-from eyelid.models import FORMAT_FILE, DetectorFormat
+from eyelid.models import FORMAT_FILE, DetectorFormat, PackedClassifier
 from eyelid.protocols import Assessment, Deferred, ScoreRequest
 from eyelid.taxonomy import Category
 from eyelid.testing import check_detector
@@ -93,6 +93,11 @@ def test_encoders_with_adapter_give_what_peft_gives(kind: str, tmp_path: Path) -
         wanted = torch.tensor(logits(model, base, text)).softmax(-1)
         assert only(detector, text).scores["harm"] == pytest.approx(float(wanted[0] + wanted[2]), abs=1e-4)
     assert not detector.incremental
+    assert isinstance(detector._replicas.runner, PackedClassifier) == (kind == "bert")
+    plain = EncoderDetector(base, adapter=tmp_path / "adapter", harmful=[0, 2], device=DEVICE)
+    (found,) = plain.score([ScoreRequest("plain words")])
+    assert isinstance(found, Assessment)
+    assert found.scores["harm"] == pytest.approx(only(detector, "plain words").scores["harm"], abs=1e-4)
     check_detector(detector, TEXTS)
 
 
