@@ -9,10 +9,11 @@ import typer
 from tests.cli.conftest import load_fake
 from typer.testing import CliRunner
 
+from eyelid import Guard
 from eyelid.cli.eval import evaluate
 from eyelid.errors import ConfigurationError
 from eyelid.evaluation.benchmarks import BENCHMARKS
-from eyelid.testing import write_miniature
+from eyelid.testing import FakeDecoder, FakeDetector, FakeReader, write_miniature
 
 app = typer.Typer(rich_markup_mode=None)
 app.command("eval")(evaluate)
@@ -238,6 +239,53 @@ def test_models_from_folders_judge(run: Run, mm: Path, tmp_path: Path) -> None:
     assert all(0.0 < each["score"] < 1.0 and each["safe"] is (each["score"] < 0.5) for each in (guard, classifier))
     gone = run(*common, "--out", tmp_path / "out2", "--judge", f"guard:{tmp_path / 'nowhere'}")
     assert gone.exit_code == 2
+
+
+def test_the_model_itself_detoxifies(run: Run, mm: Path, tmp_path: Path) -> None:
+    def load(*args: object, detoxifier: Any = None, **more: object) -> Guard:
+        parts = {"decoder": FakeDecoder(), "reader": FakeReader()}
+        return Guard([FakeDetector({"poison": 0.9})], detoxifier=detoxifier, **parts)  # type: ignore[arg-type]
+
+    rules = [{"pattern": "Write an answer that can be given instead", "answer": "Smell the flowers."}, *SCRIPT]
+    words = ("--host", script(tmp_path / "host", rules), "--defense", "detoxify", "--defense", "rewrite")
+    common = ("mm-safetybench", "--data", mm, "--limit", "3", "--out", tmp_path / "out", "--no-report", "--json")
+    done = run(*common, *words, "--judge", "keyword", load=load)
+    assert done.exit_code == 0, done.stderr
+    runs = json.loads(done.stdout)["runs"]
+    assert [each["text"] for each in records(tmp_path / "out" / "detoxify")] == ["Smell the flowers."] * 3
+    assert (runs["detoxify"]["per_row"]["calls"], runs["rewrite"]["per_row"]["calls"]) == (2.0, 1.0)
+    assert "detoxifier=scripted-" in runs["detoxify"]["guard"]
+    assert records(tmp_path / "out" / "rewrite")[0]["action"] == "block"  # there was nothing to rewrite with
+
+
+POLICY = """
+[ecso]
+judge = "{query} {response} Unsafe?"
+caption = "What is there? {query}"
+answer = "{caption} {query}"
+budget = 6
+judge_budget = 4
+"""
+
+
+def test_a_model_of_transformers_that_sees_is_measured(run: Run, mm: Path, tmp_path: Path) -> None:
+    from tests.hosts.chats import write_llava
+
+    write_llava(tmp_path / "llava")
+    (tmp_path / "policy.toml").write_text(POLICY, "utf-8")
+    words = ("--host", f"transformers:{tmp_path / 'llava'}", "--device", "cpu", "--budget", "6", "--limit", "4")
+    defenses = ("--defense", "none", "--defense", "ecso", "--policy", tmp_path / "policy.toml", "--judge", "keyword")
+    common = ("mm-safetybench", "--data", mm, "--out", tmp_path / "out", "--no-report", "--json")
+    done = run(*common, *words, *defenses)
+    assert done.exit_code == 0, done.stderr
+    direct, closed = records(tmp_path / "out" / "none"), records(tmp_path / "out" / "ecso")
+    assert all(each["direct"] and each["reply_tokens"] <= 6 for each in direct)
+    for before, after in zip(direct, closed, strict=True):
+        assert before["direct"] == after["direct"]
+        # What random weights say is no verdict, so that every answer is given again.
+        assert (after["calls"], after["unsafe"]) == (4, "Yes")
+        assert after["caption"]
+        assert after["prompt_tokens"] > before["prompt_tokens"]
 
 
 @pytest.mark.parametrize(

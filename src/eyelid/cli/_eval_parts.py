@@ -41,16 +41,19 @@ class Wanted:
 
     Args:
         host: the model that answers; "" for none.
+        adapter: folder of an adapter for it.
         judges: in words; none for those that go with the benchmark.
         rubrics: names or files, for judges that are hosts.
         threshold: of judges that are detectors.
         policy, weights, threads, device: of the guard.
         token_env: the environment variable with the token of servers.
+        plaintext: whether http is taken for servers elsewhere.
         seconds: for each answer of a host.
         seed: of judges that draw.
     """
 
     host: str = ""
+    adapter: Path | None = None
     judges: Sequence[str] = ()
     rubrics: Sequence[str] = ()
     threshold: float = 0.5
@@ -59,6 +62,7 @@ class Wanted:
     threads: int | None = None
     device: str = "auto"
     token_env: str = "OPENAI_API_KEY"
+    plaintext: bool = False
     seconds: float = 120.0
     seed: int = 0
 
@@ -75,7 +79,7 @@ class Parts:
 
     def __init__(self, ctx: typer.Context, benchmark: Benchmark, wanted: Wanted, closing: ExitStack) -> None:
         self._ctx, self._benchmark, self._wanted, self._closing = ctx, benchmark, wanted, closing
-        self._hosts: dict[str, Host] = {}
+        self._hosts: dict[tuple[str, Path | None], Host] = {}
 
     @property
     def labelled(self) -> bool:
@@ -87,7 +91,7 @@ class Parts:
         """The model that answers."""
         if self.labelled or not self._wanted.host:
             return None
-        return self._open(self._wanted.host)
+        return self._open(self._wanted.host, self._wanted.adapter)
 
     @cached_property
     def guard(self) -> Guard:
@@ -208,17 +212,24 @@ class Parts:
             HostJudge(host, _panel(rubric), seed=self._wanted.seed, seconds=self._wanted.seconds) for rubric in rubrics
         ]
 
-    def _open(self, spec: str) -> Host:
+    def _open(self, spec: str, adapter: Path | None = None) -> Host:
         from eyelid.hosts import open_host
 
-        if spec not in self._hosts:
+        if (spec, adapter) not in self._hosts:
             wanted = self._wanted
-            host = open_host(spec, device=wanted.device, token_env=wanted.token_env, seconds=wanted.seconds)
+            host = open_host(
+                spec,
+                device=wanted.device,
+                adapter=adapter,
+                token_env=wanted.token_env,
+                seconds=wanted.seconds,
+                plaintext=wanted.plaintext,
+            )
             close: Callable[[], object] | None = getattr(host, "close", None)
             if close is not None:
                 self._closing.callback(close)
-            self._hosts[spec] = host
-        return self._hosts[spec]
+            self._hosts[spec, adapter] = host
+        return self._hosts[spec, adapter]
 
 
 def _panel(word: str) -> Panel:

@@ -37,6 +37,9 @@ def evaluate(
             "--host", metavar="SPEC", help="The model: transformers:FOLDER, openai:URL#MODEL or scripted:FILE."
         ),
     ] = "",
+    adapter: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A PEFT adapter for the model of --host.")
+    ] = None,
     defense: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,6 +81,9 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Rows worked on together; 1 to measure what a user waits.")] = 32,
     concurrency: Annotated[int, typer.Option(min=1, help="Batches at the same time.")] = 2,
     token_env: Annotated[str, typer.Option(help="Environment variable with the token of servers.")] = "OPENAI_API_KEY",
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="Take http for servers that are not this machine.")
+    ] = False,
     policy: PolicyOption = "balanced",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
@@ -120,6 +126,7 @@ def evaluate(
         usage("name a benchmark, its files with --data and the run's folder with --out; --list shows the benchmarks")
     wanted = Wanted(
         host=host,
+        adapter=adapter,
         judges=judge or (),
         rubrics=rubric or (),
         threshold=judge_threshold,
@@ -128,6 +135,7 @@ def evaluate(
         threads=threads,
         device=device,
         token_env=token_env,
+        plaintext=plaintext,
         seconds=timeout,
         seed=seed,
     )
