@@ -13,9 +13,6 @@ from eyelid.models import GenerateRequest, Generator, Template
 from eyelid.protocols import Detector, Detoxifier, RewriteRequest
 from eyelid.types import Failure
 
-#: With which attempts after the first are drawn.
-_TEMPERATURE = 0.8
-
 
 class GenerativeDetoxifier:
     """Rewrites answers with a causal or sequence-to-sequence model from a local folder, on the shared engine.
@@ -31,6 +28,7 @@ class GenerativeDetoxifier:
         recheck: a detector that looks at each rewrite; one that is still harmful is tried again.
         threshold: harm from which on it is.
         tries: attempts in all.
+        temperature: of those after the first.
         refusal: stands for a text that no attempt made harmless; `None` for a failure.
         rest: rewrites what is no answer, such as a `SentenceDetoxifier`.
         device: "auto", "cpu", "cuda:N", or a device chosen before.
@@ -52,6 +50,7 @@ class GenerativeDetoxifier:
         recheck: Detector | None = None,
         threshold: float = 0.5,
         tries: int = 2,
+        temperature: float = 0.8,
         refusal: str | None = None,
         rest: Detoxifier | None = None,
         device: str | Device = "auto",
@@ -62,19 +61,28 @@ class GenerativeDetoxifier:
         self.name, self._budget = name, budget
         self.format = format or DetoxifierFormat.find(adapter, folder) or DetoxifierFormat()
         self._attempts = Attempts(
-            name=name, recheck=recheck, threshold=threshold, tries=tries, refusal=refusal, rest=rest
+            name=name,
+            recheck=recheck,
+            threshold=threshold,
+            tries=tries,
+            temperature=temperature,
+            refusal=refusal,
+            rest=rest,
         )
         chosen = device if isinstance(device, Device) else choose_device(device)
         self._generator = Generator(folder, chosen, adapter=adapter, name=name)
-        self._templates = {text: Template(folder, text) for text in {self.format.template, self.format.of("")}}
+        # What the tokenizer puts behind a text ends it: an encoder reads that, a decoder could not go on from there.
+        self._templates = {
+            text: Template(folder, text, closed=self._generator.encodes)
+            for text in {self.format.template, self.format.of("")}
+        }
 
     def rewrite(self, batch: Sequence[RewriteRequest], /) -> list[str | Failure]:
         """The harmless form of each answer, or why there is none."""
         return self._attempts.run(batch, self._write)
 
-    def _write(self, batch: Sequence[RewriteRequest], attempt: int) -> list[str | Failure]:
-        temperature = _TEMPERATURE if attempt else 0.0
-        asked = [GenerateRequest(self._ids(each), self._budget, temperature, seed=attempt) for each in batch]
+    def _write(self, batch: Sequence[RewriteRequest], temperature: float, seed: int) -> list[str | Failure]:
+        asked = [GenerateRequest(self._ids(each), self._budget, temperature, seed) for each in batch]
         return [self._text(made) for made in self._generator.generate(asked)]
 
     def _ids(self, request: RewriteRequest) -> list[int]:
@@ -86,4 +94,4 @@ class GenerativeDetoxifier:
             return Failure("rewrite", "limit", "the text does not fit into the model with its budget", self.name)
         if isinstance(made, BaseException):
             return Failure("rewrite", failure_code(made), type(made).__name__, self.name)
-        return made.strip() or Failure("rewrite", "empty", "the model wrote nothing", self.name)
+        return made
