@@ -138,6 +138,9 @@ def test_a_failing_call_is_a_record_with_its_failure_and_never_safe(tmp_path: Pa
             )
     summary = summarise(tmp_path / "run")
     assert (summary["rows"], summary["failed"]) == (6, 3)
+    # One harmless picture and two refusals, to a judge that looks for harm; the rows that failed are not safe.
+    by_detector = summary["judges"]["detector:fake:0.5"]["harmless_rate"]["all"]
+    assert (by_detector["rows"], by_detector["defended"]["micro"]) == (6, 0.5)
 
 
 @pytest.mark.parametrize("fault", ["raises", "exits", "none", "too_few", "wrong_type", "hangs"])
