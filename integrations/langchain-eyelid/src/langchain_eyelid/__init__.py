@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_eyelid.callbacks import EyelidCallbackHandler
     from langchain_eyelid.chat_models import EyelidChatModel, guard_model
     from langchain_eyelid.documents import EyelidDocumentFilter
+    from langchain_eyelid.hosts import LangChainHost
     from langchain_eyelid.middleware import EyelidMiddleware
     from langchain_eyelid.output_parsers import EyelidOutputParser
     from langchain_eyelid.runnables import EyelidGuard
@@ -31,6 +32,7 @@ __all__ = [
     "EyelidGuard",
     "EyelidMiddleware",
     "EyelidOutputParser",
+    "LangChainHost",
     "guard_model",
     "guard_tool",
     "guard_tools",
@@ -43,6 +45,7 @@ _HOMES = {
     "EyelidGuard": "runnables",
     "EyelidMiddleware": "middleware",
     "EyelidOutputParser": "output_parsers",
+    "LangChainHost": "hosts",
     "guard_model": "chat_models",
     "guard_tool": "tools",
     "guard_tools": "tools",

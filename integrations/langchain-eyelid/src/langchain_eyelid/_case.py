@@ -27,12 +27,17 @@ class Context:
         continued: whether text of the message was passed on before it, so that nothing need take the place of what is
             left out of it.
         missing: parts of what it answers that nobody can look at; more than 0 makes a failed look.
+        shown: images about which the model can be asked again; looked at together with what it says in words, and
+            not with tool calls and structures.
+        unshown: how many of these could not be had.
     """
 
     prompt: str = field(default="", repr=False)
     images: tuple[Image, ...] = ()
     continued: bool = False
     missing: int = 0
+    shown: tuple[Image, ...] = ()
+    unshown: int = 0
 
     @classmethod
     def of(cls, messages: Sequence[BaseMessage]) -> Context:
@@ -134,12 +139,27 @@ class Case(Generic[M]):
 
     @property
     def _rewrites(self) -> bool:
-        return self.policy.for_surface(self.surface).strategy is Strategy.REWRITE
+        return self._strategy in (Strategy.REWRITE, Strategy.REASK)
+
+    @property
+    def _strategy(self) -> Strategy:
+        return self.policy.for_surface(self.surface).strategy
+
+    @property
+    def _pictures(self) -> tuple[Image, ...]:
+        return (*self.images, *self.context.images)
+
+    @property
+    def _apart(self) -> bool:
+        """Whether images are looked at apart from the text, since a model that is asked again answers in words."""
+        return self._strategy is Strategy.REASK and bool(self._pictures) and self._structured
 
     @property
     def _whole(self) -> Exchange:
-        missing = self.missing + self.context.missing
-        return self._exchange(self.parts.text, (*self.images, *self.context.images), missing)
+        missing, images = self.missing + self.context.missing, () if self._apart else self._pictures
+        if self.parts.text.strip() and not self._structured:
+            missing, images = missing + self.context.unshown, (*images, *self.context.shown)
+        return self._exchange(self.parts.text, images, missing)
 
     def _exchange(self, text: str, images: tuple[Image, ...] = (), uninspectable: int = 0) -> Exchange:
         asked = (text, "") if self.surface is Surface.INPUT else (self.context.prompt, text)
@@ -149,6 +169,8 @@ class Case(Generic[M]):
         parts, here = self.parts, self.surface
         if parts.text or self.images or self.context.images or self.missing or self.context.missing:
             yield here, ("text", ""), self._whole
+        if self._apart:
+            yield here, ("text", ""), self._exchange("", self._pictures)
         if self._structured:
             for leaf in leaves(parts.text):
                 yield here, ("leaf", leaf), self._exchange(leaf)

@@ -6,13 +6,17 @@ A batch of messages is one call to the guard; only structured output that was me
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from eyelid import Exchange, Guard, HarmfulContentError, Outcome, Status, Strategy, Surface
-from eyelid.errors import UninspectedError
+from eyelid.errors import ConfigurationError, UninspectedError
+from eyelid.protocols import Host
 from langchain_core.messages import BaseMessage
 
+from langchain_eyelid._asked_model import AskedModel
 from langchain_eyelid._case import Case, Context, Ruling
 from langchain_eyelid._images import Reference, load
 from langchain_eyelid._messages import Parts, parts, surface_of
@@ -56,11 +60,53 @@ class Checker:
         guard: its policy is changed as the settings say.
         settings: see there.
         surfaces: where the settings' strategy holds; answers if left out.
+        host: who is asked again under "reask"; the guard's host if left out.
+        has_model: whether it stands around the model itself, which is to be asked, by `asking`.
+
+    Raises:
+        ConfigurationError: nobody can be asked again, or a host is not to be asked.
     """
 
-    def __init__(self, guard: Guard, settings: Settings | None = None, *surfaces: Surface) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        settings: Settings | None = None,
+        *surfaces: Surface,
+        host: Host | None = None,
+        has_model: bool = False,
+    ) -> None:
         self.settings = settings or Settings()
         self.guard = self.settings.rules(guard, *surfaces)
+        answers = not surfaces or Surface.OUTPUT in surfaces
+        self.reasks = answers and self.settings.reasks(guard)
+        self._host = None if has_model or not self.reasks else host or guard.host
+        if not has_model and self._host is None:
+            _nobody_to_ask(self.settings, host, answers=answers)
+        if self._host is not None and not isinstance(self._host, Host):
+            raise ConfigurationError(f"host must be an eyelid Host, not {type(self._host).__name__}")
+
+    def asking(self, host: Host) -> Checker:
+        """The same, with somebody to ask again about answers that came with images.
+
+        What it is asked about is looked at as a whole, so nothing is streamed before the end.
+        """
+        other = copy(self)
+        policy = self.guard.policy.adjust(Surface.OUTPUT, strategy=Strategy.REASK)
+        other.guard = self.guard.under(policy, host=host)
+        other.settings = replace(self.settings, stream="buffer")
+        return other
+
+    def about(self, contexts: Iterable[Context], loop: asyncio.AbstractEventLoop | None = None) -> Checker:
+        """Where there are images and a host that knows them: the same, with that host to ask.
+
+        Args:
+            contexts: of what is to be looked at.
+            loop: on which a chat model is to be asked, if one runs.
+        """
+        host = self._host
+        if host is None or not any(context.images for context in contexts):
+            return self
+        return self.asking(host.on(loop) if loop is not None and isinstance(host, AskedModel) else host)
 
     def check_message(self, message: M, *, context: Context | None = None, surface: Surface | None = None) -> Ruling[M]:
         """Look at everything in a message.
@@ -153,3 +199,18 @@ class Checker:
             case.rule(found, exchange, None if exchange is None else next(again))
             for case, found, exchange in zip(cases, outcomes, mended, strict=True)
         ]
+
+
+def _nobody_to_ask(settings: Settings, host: Host | None, *, answers: bool) -> None:
+    if settings.strategy == Strategy.REASK and not answers:
+        raise ConfigurationError(
+            'strategy "reask" asks a model again about its own answer, and none was given here: use guard_model or '
+            'EyelidMiddleware for the model, and "rewrite", "block" or "raise" here'
+        )
+    if settings.strategy == Strategy.REASK:
+        raise ConfigurationError(
+            'strategy "reask" asks a model again about its own answer, and here is none to ask: use guard_model or '
+            "EyelidMiddleware, or give the guard a host, such as LangChainHost(model)"
+        )
+    if host is not None:
+        raise ConfigurationError('a host is asked under the strategy "reask" only; say so, or leave it out')

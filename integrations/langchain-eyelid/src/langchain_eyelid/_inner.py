@@ -70,11 +70,16 @@ def _message(chunk: ChatGenerationChunk) -> BaseMessageChunk:
     return chunk.message.model_copy(update={"response_metadata": metadata})
 
 
-def _whole(result: ChatResult) -> AIMessageChunk:
+def answer_of(result: ChatResult) -> BaseMessage:
+    """The first answer; what stands beside it becomes metadata."""
     generation = result.generations[0]
     beside = {**(result.llm_output or {}), **(generation.generation_info or {})}
     metadata = {**beside, **generation.message.response_metadata}
-    return as_chunk(generation.message.model_copy(update={"response_metadata": metadata}))
+    return generation.message.model_copy(update={"response_metadata": metadata})
+
+
+def _whole(result: ChatResult) -> AIMessageChunk:
+    return as_chunk(answer_of(result))
 
 
 def as_chunk(message: BaseMessage) -> AIMessageChunk:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from eyelid import Guard
-from langchain.agents.middleware import ModelRequest
+from eyelid.protocols import AskRequest
+from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from pydantic import PrivateAttr
 
 from langchain_eyelid import _quiet
+from langchain_eyelid._asked_model import AskedModel
+from langchain_eyelid._conversation import has_calls, without_images
 from langchain_eyelid._marks import mark, rules
 from langchain_eyelid._settings import Settings
 from langchain_eyelid.chat_models import EyelidChatModel
+from langchain_eyelid.hosts import LangChainHost, model_name
+
+#: Makes a model call, and maybe has to be awaited.
+Handler: TypeAlias = Callable[[ModelRequest[Any]], Any]
 
 
 @contextmanager
@@ -33,6 +41,48 @@ def unseen(request: ModelRequest[Any], guard: Guard, settings: Settings) -> Iter
     with _quiet.quiet() as heard:
         wanted = settings.stream == "sentence"
         yield request.override(model=_guarded(request.model, guard, settings, heard)) if wanted else request
+
+
+def model_of(request: ModelRequest[Any], handler: Handler, loop: asyncio.AbstractEventLoop | None = None) -> AskedModel:
+    """The agent's model in its conversation, asked by the handler, so that middleware inside has its part in it.
+
+    It is to be asked in the context that `unseen` made. Where streams cannot be silenced, no handler can be used.
+
+    Args:
+        request: as it came, with the model itself.
+        handler: to be awaited where a loop is given.
+        loop: on which the model is asked.
+    """
+    system = [request.system_message] if request.system_message else []
+    if not _quiet.AVAILABLE:
+        bound = request.model.bind(**request.model_settings)
+        return LangChainHost(bound, conversation=[*system, *request.messages], loop=loop, logprobs=False)
+
+    def asked(messages: list[BaseMessage], about: AskRequest) -> ModelRequest[Any]:
+        told = request.system_message if about.continues else None
+        kept = about.continues and has_calls(request.messages)  # there are providers that insist
+        return request.override(
+            messages=messages,  # type: ignore[arg-type]  # of any class, as there
+            system_message=without_images(told) if told and not about.images else told,
+            tools=request.tools if kept else [],
+            tool_choice=None,
+            response_format=None,
+        )
+
+    def call(messages: list[BaseMessage], about: AskRequest) -> BaseMessage:
+        return _answer(handler(asked(messages, about)))
+
+    async def acall(messages: list[BaseMessage], about: AskRequest) -> BaseMessage:
+        return _answer(await handler(asked(messages, about)))
+
+    name = model_name(request.model) or request.model._llm_type
+    return AskedModel(name, call, acall, conversation=request.messages, loop=loop, concurrency=1)
+
+
+def _answer(reply: ModelResponse[Any]) -> BaseMessage:
+    """What the model said; where it said several things, nobody knows which is meant."""
+    (answer,) = reply.result
+    return answer
 
 
 class HeardChatModel(EyelidChatModel):

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from langchain_core.messages import BaseMessage
 
-from langchain_eyelid._case import Context, is_human
+from langchain_eyelid._case import Context
+from langchain_eyelid._conversation import last_turn
 from langchain_eyelid._images import Found, load
 from langchain_eyelid._messages import parts
 from langchain_eyelid._settings import ImageLoader
@@ -31,13 +32,7 @@ class Asked:
     @classmethod
     def of(cls, messages: Sequence[BaseMessage]) -> Asked:
         """What the user sent last, be it in one message or in several on end."""
-        last: list[BaseMessage] = []
-        for message in reversed(messages):
-            if is_human(message):
-                last.insert(0, message)
-            elif last:
-                break
-        found = [parts(message) for message in last]
+        found = [parts(message) for message in messages[last_turn(messages)]]
         return cls(
             "\n".join(each.text for each in found if each.text),
             tuple(image for each in found for image in each.images),

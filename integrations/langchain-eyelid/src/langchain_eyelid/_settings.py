@@ -30,7 +30,8 @@ class Settings:
     """How an entry point was asked to behave.
 
     Args:
-        strategy: what becomes of flagged content, "rewrite", "block" or "raise"; as the policy says if left out.
+        strategy: what becomes of flagged content, "rewrite", "reask", "block" or "raise"; as the policy says if left
+            out. "reask" asks the model again about its own answer (ECSO).
         on_error: what becomes of content after a failed look: "block" it, "raise" an `UninspectedError`, or "pass"
             it on.
         stream: "buffer" releases nothing before all of it was looked at, "sentence" releases sentences of text as
@@ -47,11 +48,6 @@ class Settings:
     image_loader: ImageLoader | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.strategy == "reask":
-            raise ConfigurationError(
-                'strategy "reask" (ask the model again about its own answer, ECSO) comes with the next release; '
-                'use "rewrite", "block" or "raise"'
-            )
         if self.strategy is not None:
             known("strategy", self.strategy, Strategy)
         known("on_error", self.on_error, ON_ERROR)
@@ -59,6 +55,8 @@ class Settings:
 
     def rules(self, guard: Guard, *surfaces: Surface) -> Guard:
         """The guard under its policy as these settings change it; models and threads are shared.
+
+        It asks no model again: what says "reask" says "rewrite", which is what that comes to without images.
 
         Args:
             guard: whose policy is changed.
@@ -73,7 +71,13 @@ class Settings:
         if self.strategy is not None:
             where = () if self.strategy == Strategy.RAISE else surfaces or (Surface.OUTPUT,)
             policy = policy.adjust(*where, strategy=self.strategy)
-        return guard.under(policy)
+        asking = [surface for surface in Surface if policy.for_surface(surface).strategy is Strategy.REASK]
+        return guard.under(policy.adjust(*asking, strategy=Strategy.REWRITE) if asking else policy)
+
+    def reasks(self, guard: Guard) -> bool:
+        """Whether the model is to be asked again about its answers."""
+        own = guard.policy.for_surface(Surface.OUTPUT).strategy
+        return (self.strategy or own) == Strategy.REASK
 
     def identity(self, guard: Guard) -> str:
         """What tells apart the rules under which something was passed on: for keys of caches.
@@ -82,5 +86,5 @@ class Settings:
         the users of another.
         """
         who = getattr(guard, "fingerprint", None) or _GUARDS.setdefault(guard, uuid4().hex)
-        facts = (who, self.rules(guard).policy, self.on_error, self.image_loader is not None)
+        facts = (who, self.rules(guard).policy, self.reasks(guard), self.on_error, self.image_loader is not None)
         return sha256(repr(facts).encode()).hexdigest()[:16]

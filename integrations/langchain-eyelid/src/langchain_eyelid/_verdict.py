@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from eyelid import Action, Outcome, Status, Surface
+from eyelid.types import Reasked
 
 #: Where verdicts stand in a message's `response_metadata`.
 KEY = "eyelid"
+_REASKED = "reasked"
 
 _ACTIONS = (Action.ALLOW, Action.REWRITE, Action.BLOCK)
 _STATUSES = (Status.CLEAN, Status.FAILED, Status.FLAGGED)
@@ -18,7 +20,8 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     """One verdict for all outcomes: the worst of them, with the failures of all. It never holds content.
 
     Keys: "action" ("allow", "rewrite", "block"), "status" ("clean", "flagged", "failed"), "surface", "category",
-    "score", "reason", "failures" (a list of "stage: code").
+    "score", "reason", "failures" (a list of "stage: code"). Where the model was asked again about its answer there is
+    also "reasked": whether the answer was taken for "unsafe", the "risk" that the model itself saw, and the "calls".
     """
     every = list(found)
     if not every:
@@ -26,7 +29,8 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     surface, outcome = max(every, key=_weight)
     failures = [f"{failure.stage}: {failure.code}" for _, each in every for failure in each.failures]
     ruling = outcome.verdict
-    return _plain(
+    asked = next((each.reasked for _, each in every if each.reasked is not None), None)
+    plain = _plain(
         surface,
         ruling.action,
         outcome.status,
@@ -35,6 +39,7 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
         reason=ruling.reason,
         failures=list(dict.fromkeys(failures)),
     )
+    return plain if asked is None else {**plain, _REASKED: _reasked(asked)}
 
 
 def failed(surface: Surface, code: str) -> dict[str, Any]:
@@ -45,7 +50,17 @@ def failed(surface: Surface, code: str) -> dict[str, Any]:
 def worse(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     """Two verdicts as one: the worse of them, with the failures of both."""
     worst = max(one, other, key=_plain_weight)
-    return {**worst, "failures": list(dict.fromkeys([*one["failures"], *other["failures"]]))}
+    both = {**worst, "failures": list(dict.fromkeys([*one["failures"], *other["failures"]]))}
+    asked = one.get(_REASKED) or other.get(_REASKED)
+    return both if asked is None else {**both, _REASKED: asked}
+
+
+def _reasked(asked: Reasked) -> dict[str, Any]:
+    calls = [
+        {"step": c.step, "images": c.images, "prompt_tokens": c.prompt_tokens, "reply_tokens": c.reply_tokens}
+        for c in asked.steps
+    ]
+    return {"unsafe": asked.unsafe, "risk": round(asked.risk, 4), "calls": calls}
 
 
 def _plain_weight(found: dict[str, Any]) -> tuple[int, int, float]:

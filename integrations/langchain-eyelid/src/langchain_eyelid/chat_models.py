@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, NoReturn
 
@@ -15,11 +16,13 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from langchain_eyelid._admission import Admission, admission, user_messages
+from langchain_eyelid._asking import aasking, asking
 from langchain_eyelid._check import Checker, Context
 from langchain_eyelid._inner import achunks, as_chunk, chunks, passed_on
 from langchain_eyelid._rebind import rebind
 from langchain_eyelid._settings import ImageLoader, OnError, Settings, StreamMode
 from langchain_eyelid._stream import astream_message, stream_message
+from langchain_eyelid.hosts import LangChainHost, model_name
 
 #: What the guarded model does in the place of the inner one, and so needs to be told as well.
 _SHARED = """
@@ -45,7 +48,9 @@ def guard_model(
     Args:
         model: a chat model, or one with bound arguments.
         guard: looks at the answers; its policy says what becomes of them.
-        strategy: instead of the policy's, for answers: "rewrite", "block" or "raise".
+        strategy: instead of the policy's, for answers: "rewrite", "reask", "block" or "raise". "reask" is ECSO: where
+            the user's last turn has images, the model judges its answer, and if that is unsafe answers again without
+            them; it costs one more call, or three.
         stream: "buffer" passes on nothing before the whole answer was looked at; "sentence" passes on sentences as
             they are found harmless.
         on_error: what becomes of an answer that could not be looked at: "block" it, "raise", or "pass" it on.
@@ -99,7 +104,7 @@ class EyelidChatModel(BaseChatModel):
     def model_post_init(self, context: Any, /) -> None:
         """Put the guard under the policy that the settings ask for."""
         super().model_post_init(context)
-        self._checker = Checker(self.guard, self.settings)
+        self._checker = Checker(self.guard, self.settings, has_model=True)
         self._rules = self.settings.identity(self.guard) + ("+input" if self.apply_to_input else "")
 
     # --- answers
@@ -112,7 +117,8 @@ class EyelidChatModel(BaseChatModel):
             return ChatResult(generations=[ChatGeneration(message=admitted.refusal)])
         result = self.inner._generate(admitted.messages, stop=stop, **kwargs)
         said = [generation.message for generation in result.generations]
-        return passed_on(result, self._checker.check_messages(said, contexts=Context.of(admitted.messages)))
+        checker, context = self._asking(admitted.messages, {"stop": stop, **kwargs})
+        return passed_on(result, checker.check_messages(said, contexts=context))
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -122,7 +128,8 @@ class EyelidChatModel(BaseChatModel):
             return ChatResult(generations=[ChatGeneration(message=admitted.refusal)])
         result = await self.inner._agenerate(admitted.messages, stop=stop, **kwargs)
         said = [generation.message for generation in result.generations]
-        return passed_on(result, await self._checker.acheck_messages(said, contexts=Context.of(admitted.messages)))
+        checker, context = await self._aasking(admitted.messages, {"stop": stop, **kwargs})
+        return passed_on(result, await checker.acheck_messages(said, contexts=context))
 
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -131,8 +138,9 @@ class EyelidChatModel(BaseChatModel):
         if admitted.refusal is not None:
             yield ChatGenerationChunk(message=as_chunk(admitted.refusal))
             return
+        checker, context = self._asking(admitted.messages, {"stop": stop, **kwargs})
         said = chunks(self.inner, admitted.messages, stop=stop, **kwargs)
-        with closing(stream_message(self._checker, said, context=Context.of(admitted.messages))) as released:
+        with closing(stream_message(checker, said, context=context)) as released:
             for message in released:
                 yield ChatGenerationChunk(message=message)
 
@@ -143,8 +151,9 @@ class EyelidChatModel(BaseChatModel):
         if admitted.refusal is not None:
             yield ChatGenerationChunk(message=as_chunk(admitted.refusal))
             return
+        checker, context = await self._aasking(admitted.messages, {"stop": stop, **kwargs})
         said = achunks(self.inner, admitted.messages, stop=stop, **kwargs)
-        async with aclosing(astream_message(self._checker, said, context=Context.of(admitted.messages))) as released:
+        async with aclosing(astream_message(checker, said, context=context)) as released:
             async for message in released:
                 yield ChatGenerationChunk(message=message)
 
@@ -155,6 +164,19 @@ class EyelidChatModel(BaseChatModel):
     async def _aadmit(self, messages: list[BaseMessage]) -> Admission:
         asked = user_messages(messages) if self.apply_to_input else []
         return admission(messages, asked, await self._checker.acheck_messages(asked, surface=Surface.INPUT))
+
+    def _asking(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> tuple[Checker, Context]:
+        return asking(self._checker, messages, lambda loop: self._host(messages, options, loop))
+
+    async def _aasking(self, messages: list[BaseMessage], options: Mapping[str, Any]) -> tuple[Checker, Context]:
+        return await aasking(self._checker, messages, lambda loop: self._host(messages, options, loop))
+
+    def _host(
+        self, messages: list[BaseMessage], options: Mapping[str, Any], loop: asyncio.AbstractEventLoop | None
+    ) -> LangChainHost:
+        """The inner model in this conversation, with what was bound for it."""
+        logprobs = None if self.guard.policy.ecso.parser == "logits" else False
+        return LangChainHost(self.inner.bind(**options), conversation=messages, loop=loop, logprobs=logprobs)
 
     # --- what models hand out that runs them
 
@@ -185,8 +207,7 @@ class EyelidChatModel(BaseChatModel):
     @property
     def model_name(self) -> str | None:
         """The inner model's name, under whatever name it has it."""
-        names = (getattr(self.inner, name, None) for name in ("model_name", "model", "model_id"))
-        return next((name for name in names if name and isinstance(name, str)), None)
+        return model_name(self.inner)
 
     @property
     def _llm_type(self) -> str:

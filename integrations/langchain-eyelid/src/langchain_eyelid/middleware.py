@@ -9,6 +9,7 @@ from eyelid import Guard, Surface
 from eyelid.errors import ConfigurationError, MissingExtraError
 from langchain_core.messages import BaseMessage, ToolMessage
 
+from langchain_eyelid._asking import aasking, asking
 from langchain_eyelid._check import Checker, Context
 from langchain_eyelid._errors import Failed, atried, tried
 from langchain_eyelid._looks import Look
@@ -24,7 +25,7 @@ try:
     from langgraph.runtime import Runtime
     from langgraph.types import Command
 
-    from langchain_eyelid._model_call import unseen
+    from langchain_eyelid._model_call import model_of, unseen
     from langchain_eyelid._replies import look_at_reply
 except ImportError as error:
     raise MissingExtraError('EyelidMiddleware needs agents: pip install "langchain-eyelid[agents]"') from error
@@ -58,8 +59,9 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     Args:
         guard: looks.
-        strategy: what becomes of flagged answers and results: "rewrite", "block" or "raise"; as the policy says if
-            left out. "raise" holds for all three.
+        strategy: what becomes of flagged answers and results: "rewrite", "reask", "block" or "raise"; as the policy
+            says if left out. "raise" holds for all three. "reask" is ECSO: where the user's last turn has images, the
+            model judges its answer, and if that is unsafe answers again without them; results are rewritten.
         apply_to_input: whether the user's messages are looked at.
         apply_to_output: whether answers are.
         apply_to_tool_results: whether what tools return is.
@@ -93,7 +95,7 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             )
         self._given = guard
         self._settings = Settings(strategy=strategy, on_error=on_error, stream=stream, image_loader=image_loader)
-        self._checker = Checker(guard, self._settings, Surface.OUTPUT, Surface.TOOL_RESULT)
+        self._checker = Checker(guard, self._settings, Surface.OUTPUT, Surface.TOOL_RESULT, has_model=True)
         self._rules = rules(guard, self._settings)
 
     @property
@@ -124,9 +126,12 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         context = Context.of(request.messages)
         with unseen(request, self._given, self._settings) as asked:
             reply = tried(lambda: handler(asked))
-        if isinstance(reply, Failed):
-            raise look_at_error(reply.error).run(self._checker, context, Surface.OUTPUT)
-        return self._noted(look_at_reply(reply, self._checker.guard.policy, self._rules).run(self._checker, context))
+            if isinstance(reply, Failed):
+                raise look_at_error(reply.error).run(self._checker, context, Surface.OUTPUT)
+            checker = self._checker
+            if reply.structured_response is None:
+                checker, context = asking(checker, request.messages, lambda loop: model_of(request, handler, loop))
+            return self._noted(look_at_reply(reply, checker.guard.policy, self._rules).run(checker, context))
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -137,11 +142,12 @@ class EyelidMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         context = Context.of(request.messages)
         with unseen(request, self._given, self._settings) as asked:
             reply = await atried(lambda: handler(asked))
-        if isinstance(reply, Failed):
-            raise await look_at_error(reply.error).arun(self._checker, context, Surface.OUTPUT)
-        return self._noted(
-            await look_at_reply(reply, self._checker.guard.policy, self._rules).arun(self._checker, context)
-        )
+            if isinstance(reply, Failed):
+                raise await look_at_error(reply.error).arun(self._checker, context, Surface.OUTPUT)
+            checker, messages = self._checker, request.messages
+            if reply.structured_response is None:
+                checker, context = await aasking(checker, messages, lambda loop: model_of(request, handler, loop))
+            return self._noted(await look_at_reply(reply, checker.guard.policy, self._rules).arun(checker, context))
 
     @hook_config(can_jump_to=["end"])
     def after_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:

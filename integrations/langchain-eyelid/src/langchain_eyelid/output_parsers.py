@@ -10,6 +10,7 @@ from uuid import UUID
 
 from eyelid import Guard, Image
 from eyelid.errors import ConfigurationError
+from eyelid.protocols import Host
 from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import BaseGenerationOutputParser
 from langchain_core.outputs import Generation
@@ -44,16 +45,19 @@ class EyelidOutputParser(BaseGenerationOutputParser[Any]):
         images: looked at together with every answer.
         context: a handler that noted what the model was asked, text and images; see `EyelidCallbackHandler`. Where it
             knows of no model that ran in the same run, the look has failed.
-        strategy: instead of the policy's: "rewrite", "block" or "raise".
+        strategy: instead of the policy's: "rewrite", "reask", "block" or "raise". "reask" is ECSO: where there are
+            images, `host` judges the answer, and if that is unsafe answers again without them.
         on_error: what becomes of an answer that could not be looked at: "block" it, "raise", or "pass" it on.
         as_text: return the text alone.
         stream: "buffer" releases nothing before the whole answer was looked at, "sentence" releases sentences as they
             are found harmless. With images nothing is released before the end in either mode.
         image_loader: fetches images that are given by address; without one they are uninspectable.
+        host: the model that gave the answers, asked again under "reask", such as a `LangChainHost`; the guard's host
+            if left out.
         name: of its runs.
 
     Raises:
-        ConfigurationError: an unknown choice, or both `context` and `prompt` or `images`.
+        ConfigurationError: an unknown choice, both `context` and `prompt` or `images`, or nobody to ask again.
     """
 
     guard: Guard = Field(exclude=True, repr=False)
@@ -78,10 +82,11 @@ class EyelidOutputParser(BaseGenerationOutputParser[Any]):
         as_text: bool = False,
         stream: StreamMode = "buffer",
         image_loader: ImageLoader | None = None,
+        host: Host | None = None,
         name: str | None = None,
     ) -> None:
         settings = Settings(strategy=strategy, on_error=on_error, stream=stream, image_loader=image_loader)
-        checker = Checker(guard, settings)
+        checker = Checker(guard, settings, host=host)
         if context is not None and (prompt is not None or images is not None):
             raise ConfigurationError("give either a context, which knows prompt and images, or these themselves")
         if context is not None and not isinstance(context, EyelidCallbackHandler):
@@ -147,7 +152,8 @@ class EyelidOutputParser(BaseGenerationOutputParser[Any]):
         def look(chunks: Iterator[Any], run_manager: Any) -> Iterator[Any]:
             for first in chunks:  # the model has been asked by now, so its context is known
                 context = self._context(run_manager.parent_run_id)
-                yield from stream_answer(self._checker, chain([first], chunks), context, as_text=self.as_text)
+                checker = self._checker.about([context])
+                yield from stream_answer(checker, chain([first], chunks), context, as_text=self.as_text)
 
         yield from self._transform_stream_with_config(input, look, config, run_type="parser")
 
@@ -159,7 +165,8 @@ class EyelidOutputParser(BaseGenerationOutputParser[Any]):
         async def look(chunks: AsyncIterator[Any], run_manager: Any) -> AsyncIterator[Any]:
             async for first in chunks:
                 context = await self._acontext(run_manager.parent_run_id)
-                async for each in astream_answer(self._checker, _after(first, chunks), context, as_text=self.as_text):
+                checker = self._checker.about([context], asyncio.get_running_loop())
+                async for each in astream_answer(checker, _after(first, chunks), context, as_text=self.as_text):
                     yield each
 
         async for each in self._atransform_stream_with_config(input, look, config, run_type="parser"):
@@ -176,13 +183,14 @@ class EyelidOutputParser(BaseGenerationOutputParser[Any]):
 
     def _look(self, given: Sequence[_Given]) -> list[Any]:
         messages = [as_message(answer) for answer, _ in given]
-        rulings = self._checker.check_messages(messages, contexts=[self._context(run) for _, run in given])
-        return self._passed(given, rulings)
+        contexts = [self._context(run) for _, run in given]
+        return self._passed(given, self._checker.about(contexts).check_messages(messages, contexts=contexts))
 
     async def _alook(self, given: Sequence[_Given]) -> list[Any]:
         messages = [as_message(answer) for answer, _ in given]
         contexts = [await self._acontext(run) for _, run in given]
-        return self._passed(given, await self._checker.acheck_messages(messages, contexts=contexts))
+        checker = self._checker.about(contexts, asyncio.get_running_loop())
+        return self._passed(given, await checker.acheck_messages(messages, contexts=contexts))
 
     def _passed(self, given: Sequence[_Given], rulings: Sequence[Any]) -> list[Any]:
         pairs = zip(given, rulings, strict=True)

@@ -10,6 +10,7 @@ from typing import Any
 from eyelid import Guard, Surface
 from eyelid.errors import ConfigurationError
 from eyelid.policy import known
+from eyelid.protocols import Host
 from langchain_core.messages import BaseMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -38,15 +39,18 @@ class EyelidGuard(Runnable[Any, Any]):
 
     Args:
         guard: looks; its policy says what becomes of what was found.
-        strategy: instead of the policy's, wherever it stands: "rewrite", "block" or "raise".
+        strategy: instead of the policy's, wherever it stands: "rewrite", "reask", "block" or "raise". "reask" is ECSO:
+            `host` judges answers that came with images, and answers again without them where they are unsafe.
         on_error: what becomes of what could not be looked at: "block" it, "raise", or "pass" it on.
         stream: "buffer" releases nothing before all of it was looked at, "sentence" releases sentences.
         surface: where it stands, if what it is does not say.
         image_loader: fetches images that are given by address; without one they are uninspectable.
+        host: the model that gave the answers, asked again under "reask", such as a `LangChainHost`; the guard's host
+            if left out.
         name: of its runs.
 
     Raises:
-        ConfigurationError: an unknown choice.
+        ConfigurationError: an unknown choice, or nobody to ask again.
     """
 
     def __init__(
@@ -58,10 +62,11 @@ class EyelidGuard(Runnable[Any, Any]):
         stream: StreamMode = "buffer",
         surface: Surface | str | None = None,
         image_loader: ImageLoader | None = None,
+        host: Host | None = None,
         name: str | None = None,
     ) -> None:
         self.settings = Settings(strategy=strategy, on_error=on_error, stream=stream, image_loader=image_loader)
-        self._checker = Checker(guard, self.settings, *Surface)
+        self._checker = Checker(guard, self.settings, *Surface, host=host)
         if surface is not None:
             known("surface", surface, Surface)
         self._surface = None if surface is None else Surface(surface)
@@ -153,7 +158,8 @@ class EyelidGuard(Runnable[Any, Any]):
     def _look(self, values: Sequence[Any]) -> list[Any]:
         found = [given(value, self.settings.image_loader) for value in values]
         messages, contexts = _flat(found)
-        return _built(found, self._checker.check_messages(messages, contexts=contexts, surface=self._surface))
+        checker = self._checker.about(contexts)
+        return _built(found, checker.check_messages(messages, contexts=contexts, surface=self._surface))
 
     async def _alook(self, values: Sequence[Any]) -> list[Any]:
         loader = self.settings.image_loader
@@ -162,7 +168,8 @@ class EyelidGuard(Runnable[Any, Any]):
         else:
             found = await asyncio.to_thread(lambda: [given(value, loader) for value in values])
         messages, contexts = _flat(found)
-        return _built(found, await self._checker.acheck_messages(messages, contexts=contexts, surface=self._surface))
+        checker = self._checker.about(contexts, asyncio.get_running_loop())
+        return _built(found, await checker.acheck_messages(messages, contexts=contexts, surface=self._surface))
 
 
 def _flat(found: Sequence[Given]) -> tuple[list[Any], list[Context]]:

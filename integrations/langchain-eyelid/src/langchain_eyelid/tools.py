@@ -71,6 +71,7 @@ def guard_tool(
         tool: a LangChain tool, or a function that is to become one.
         guard: looks.
         strategy: what becomes of flagged results: "rewrite", "block" or "raise"; as the policy says if left out.
+            There is no model to ask again here, so "reask" is refused.
         on_error: what becomes of results after a failed look: "block", "raise" or "pass".
         check_arguments: whether arguments are looked at.
         image_loader: fetches images that are given by address; without one they cannot be looked at.

@@ -288,8 +288,6 @@ def test_misspelled_arguments_raise(guard: Guard) -> None:
         EyelidChatModel(inner=inner, guard=guard, setings=Settings())  # type: ignore[call-arg]
     with pytest.raises(ConfigurationError, match="did you mean 'sentence'"):
         guard_model(inner, guard, stream="sentense")  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="next release"):
-        guard_model(inner, guard, strategy="reask")
     with pytest.raises(ConfigurationError, match="not NoneType"):
         guard_model(inner, None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not a NoneType"):

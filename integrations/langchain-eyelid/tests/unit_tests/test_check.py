@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from eyelid import Guard, HarmfulContentError, Image, Policy, Strategy, Surface
 from eyelid.errors import ConfigurationError, PolicyError, UninspectedError
-from eyelid.testing import FakeDetector
+from eyelid.testing import FakeDetector, FakeHost
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_eyelid._check import Checker, Context
@@ -213,9 +213,15 @@ def test_the_policy_says_what_the_settings_do_not(make_guard: Callable[..., Guar
     assert rules.for_surface(Surface.OUTPUT).strategy is Strategy.REWRITE
 
 
-def test_asking_again_is_not_there_yet() -> None:
-    with pytest.raises(ConfigurationError, match="next release"):
-        Settings(strategy="reask")
+def test_asking_again_needs_somebody_to_ask(guard: Guard) -> None:
+    with pytest.raises(ConfigurationError, match="give the guard a host"):
+        Checker(guard, Settings(strategy="reask"))
+    with pytest.raises(ConfigurationError, match="use guard_model or EyelidMiddleware"):
+        Checker(guard, Settings(strategy="reask"), Surface.TOOL_RESULT, host=FakeHost())
+    with pytest.raises(ConfigurationError, match='under the strategy "reask" only'):
+        Checker(guard, Settings(strategy="block"), host=FakeHost())
+    with pytest.raises(ConfigurationError, match="not str"):
+        Checker(guard, Settings(strategy="reask"), host="model")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [{"strategy": "rewite"}, {"on_error": "pas"}, {"stream": "sentences"}])

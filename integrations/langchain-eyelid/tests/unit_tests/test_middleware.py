@@ -333,7 +333,6 @@ def test_names_tell_instances_apart(guard: Guard) -> None:
     [
         {"strateggy": "block"},
         {"strategy": "blok"},
-        {"strategy": "reask"},
         {"stream": "words"},
         {"on_error": "ignore"},
         {"apply_to_output": False, "apply_to_tool_results": False},

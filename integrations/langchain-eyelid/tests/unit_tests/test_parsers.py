@@ -158,7 +158,7 @@ def test_what_is_wrong_raises(guard: Guard) -> None:
     for wrong in choices:
         with pytest.raises(ConfigurationError):
             make(guard, **wrong)
-    with pytest.raises(ConfigurationError, match="next release"):
+    with pytest.raises(ConfigurationError, match="give the guard a host"):
         make(guard, strategy="reask")
     with pytest.raises(ConfigurationError):
         make("guard")
