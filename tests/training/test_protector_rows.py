@@ -1,0 +1,119 @@
+"""Rows are read in every form they come in, and whatever is wrong with one is named without its content."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyelid.errors import ConfigurationError
+from eyelid.training.protector import Answer, Labelled, Pair, Rewrite, read_judged, read_rewrites
+from eyelid.training.protector._rows import REFUSAL, held_out
+
+PAIR = {
+    "prompt": "what?",
+    "response_0": "the mild one",
+    "response_1": "the forbidden one",
+    "is_response_0_safe": True,
+    "is_response_1_safe": False,
+    "safer_response_id": 0,
+    "better_response_id": 1,
+}
+
+
+def write(folder: Path, *rows: Any, name: str = "rows.jsonl") -> Path:
+    file = folder / name
+    if name.endswith(".json"):
+        file.write_text(json.dumps(list(rows)))
+        return file
+    text = "\n\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows) + "\n"
+    file.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return file
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.json"])
+def test_pairs_and_single_answers_in_every_kind_of_file(tmp_path: Path, name: str) -> None:
+    single = {"id": "x", "query": "how?", "response": "so", "label": 1}
+    pair, alone = read_judged([write(tmp_path, PAIR, single, name=name)])
+    assert pair == Pair("what?", Answer("the mild one", True), Answer("the forbidden one", False))
+    assert alone == Labelled("how?", Answer("so", False))
+    assert len(pair.answers) == 2
+
+
+def test_the_rows_of_the_safe_harm_generator_are_read(tmp_path: Path) -> None:
+    own = {**PAIR, "question": PAIR["prompt"], "id": "1", "scenario": "s", "source": "x", "safer_response_id": 1}
+    del own["prompt"]
+    (pair,) = read_judged([write(tmp_path, own)])
+    assert isinstance(pair, Pair)
+    assert (pair.prompt, pair.better.text) == ("what?", "the forbidden one")
+
+
+@pytest.mark.parametrize(
+    ("safe", "safer", "expected"),
+    [
+        ((True, False), 0, ("the forbidden one", "the mild one")),
+        ((True, True), 1, ("the mild one", "the forbidden one")),
+        ((False, False), 0, ("the forbidden one", REFUSAL)),
+    ],
+)
+def test_the_less_safe_answer_is_rewritten_to_the_safer_one(
+    tmp_path: Path, safe: tuple[bool, bool], safer: int, expected: tuple[str, str]
+) -> None:
+    row = {**PAIR, "is_response_0_safe": safe[0], "is_response_1_safe": safe[1], "safer_response_id": safer}
+    (rewrite,) = read_rewrites([write(tmp_path, row)])
+    assert rewrite == Rewrite("what?", *expected)
+    kept = read_rewrites([write(tmp_path, row)], both_safe=False, refusal="No.")
+    assert len(kept) == (0 if safe == (True, True) else 1)
+    assert safe != (False, False) or kept[0].target == "No."
+
+
+def test_own_rewrites_are_read(tmp_path: Path) -> None:
+    row = {"query": "what?", "original": "a", "target": "b"}
+    assert read_rewrites([write(tmp_path, row)]) == [Rewrite("what?", "a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({**PAIR, "is_response_1_safe": "no"}, "is_response_1_safe"),
+        ({**PAIR, "safer_response_id": 2}, "safer_response_id"),
+        ({**PAIR, "response_1": None}, "response_1"),
+        ({**PAIR, "prompt": 3}, "prompt"),
+        ({"query": "ZQXBAD", "response": "ZQXBAD", "label": 2}, "label"),
+        ({"query": "ZQXBAD", "label": 1}, "response"),
+        ("ZQXBAD no json", "not JSON"),
+        ("[1]", "not a JSON object"),
+    ],
+)
+def test_a_wrong_row_is_named_and_not_quoted(tmp_path: Path, wrong: Any, says: str) -> None:
+    file = write(tmp_path, PAIR, wrong)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        read_judged([file])
+    assert str(file) in str(caught.value)
+    assert "ZQXBAD" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b"{}" * 99)[:20])
+    (tmp_path / "odd.jsonl").write_bytes(b"\xff\xfe")
+    (tmp_path / "no.json").write_text("{}")
+    for name in ("none.jsonl", "cut.jsonl.gz", "odd.jsonl", "no.json"):
+        with pytest.raises(ConfigurationError, match=name):
+            read_judged([tmp_path / name])
+
+
+def test_a_rewrite_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="original"):
+        read_rewrites([write(tmp_path, {"query": "x", "response": "y", "label": 1})])
+
+
+@given(st.lists(st.text(), min_size=200, max_size=300, unique=True), st.integers(0, 9))
+def test_about_the_share_is_held_out_and_always_the_same(prompts: list[str], seed: int) -> None:
+    chosen = [held_out(prompt, 0.3, seed=seed) for prompt in prompts]
+    assert chosen == [held_out(prompt, 0.3, seed=seed) for prompt in prompts]
+    assert 0.1 < sum(chosen) / len(chosen) < 0.5
+    assert not any(held_out(prompt, 0.0, seed=seed) for prompt in prompts)
