@@ -98,7 +98,7 @@ def test_single_answers_and_an_adapter(tmp_path: Path, base: Path) -> None:
 
 def test_an_encoder_learns_pairs_of_texts(tmp_path: Path) -> None:
     base = tmp_path / "bert"
-    write_encoder(base, "bert")
+    write_encoder(base, "BertForSequenceClassification")
     data = pairs(tmp_path / "pairs.jsonl", 60)
     settings = detector_settings(epochs=1)
     run = train_sequence_detector([data], base, tmp_path / "run", settings=settings, device="cpu")
@@ -130,9 +130,9 @@ def test_the_loss_is_the_one_that_is_stated() -> None:
     pair = -log_sigmoid(j - k)
     for preset, expected in (("paper", bce / 2), ("release", (pair + 2 * bce) / 2)):
         loss = _loss(Given([j, k, single]), rows, collate, DetectorSettings.preset(preset))
-        assert float(loss) == pytest.approx(expected, abs=1e-6)
+        assert float(loss.detach()) == pytest.approx(expected, abs=1e-6)
     harm = _loss(Given([-j, -k, -single]), rows, collate, DetectorSettings.preset("default"))
-    assert float(harm) == pytest.approx((pair + bce) / 2, abs=1e-6)
+    assert float(harm.detach()) == pytest.approx((pair + bce) / 2, abs=1e-6)
 
 
 def test_a_detoxifier_learns_to_rewrite(tmp_path: Path, base: Path) -> None:
@@ -281,6 +281,8 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, base: Path) -> None:
     settings = detector_settings(lora=Lora(rank=4, targets=("no_such_layer",)))
     with pytest.raises(ConfigurationError, match="no_such_layer"):
         train_sequence_detector([data], base, tmp_path / "b", settings=settings, device="cpu")
+    with pytest.raises(ConfigurationError, match="128"):
+        train_sequence_detector([data], base, tmp_path / "d", settings=detector_settings(max_length=256), device="cpu")
     with pytest.raises(ConfigurationError, match="finished"):
         export_run(tmp_path, tmp_path / "c")
     with pytest.raises(ConfigurationError):

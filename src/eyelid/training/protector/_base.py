@@ -47,16 +47,27 @@ def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels:
     if not (folder / "tokenizer.json").is_file():
         raise WeightsError(f"{folder} has no tokenizer.json; load it with AutoTokenizer and save it there once")
     torch.manual_seed(seed)
+    # A head with other outputs is replaced by a new one.
+    head: dict[str, Any] = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
     try:
         return getattr(transformers, kind).from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            **({"num_labels": labels} if labels else {}),
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, **head
         )
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(f"transformers cannot load {folder} as {kind}") from error
+
+
+def fits(model: Any, max_length: int) -> None:
+    """Check that a model can read so many tokens.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    config = model.config
+    # Relative positions, as T5 has them, end nowhere.
+    context = None if config.is_encoder_decoder else getattr(config, "max_position_embeddings", None)
+    if context is not None and max_length > context:
+        raise ConfigurationError(f"max_length is {max_length}; the model reads {context} tokens at most")
 
 
 def adapted(model: Any, lora: Lora | None, task: str) -> Any:

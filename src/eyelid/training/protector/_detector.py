@@ -15,7 +15,7 @@ from eyelid.detectors import SequenceDetector
 from eyelid.engine import choose_device
 from eyelid.errors import ConfigurationError
 from eyelid.models import PAIR, CausalLook, DetectorFormat, EncoderLook, SequenceTexts
-from eyelid.training.protector._base import adapted, load_base, save_model
+from eyelid.training.protector._base import adapted, fits, load_base, save_model
 from eyelid.training.protector._card import detector_card
 from eyelid.training.protector._loop import Progress, train
 from eyelid.training.protector._measure import measure_detector
@@ -87,6 +87,7 @@ def train_sequence_detector(
         return out
     dtype = torch.float32 if place.kind == "cpu" or settings.lora is None else torch.bfloat16
     model = load_base(_CLASS, base, seed=settings.seed, dtype=dtype, labels=1)
+    fits(model, settings.max_length)
     decoder = hasattr(model, "score")
     form = _format(settings, template, decoder=decoder, base=base)
     texts = SequenceTexts(base, form, "decoder" if decoder else "encoder", window=settings.max_length)

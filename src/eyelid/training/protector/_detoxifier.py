@@ -14,7 +14,7 @@ from eyelid.detoxifiers import DetoxifierFormat, GenerativeDetoxifier
 from eyelid.engine import choose_device
 from eyelid.errors import ConfigurationError
 from eyelid.models import Template
-from eyelid.training.protector._base import adapted, load_base, read_json, save_model
+from eyelid.training.protector._base import adapted, fits, load_base, read_json, save_model
 from eyelid.training.protector._card import detoxifier_card
 from eyelid.training.protector._loop import Progress, train
 from eyelid.training.protector._measure import measure_detoxifier
@@ -111,6 +111,7 @@ def train_detoxifier(
         return out
     kind, dtype = _class_of(base), torch.float32 if place.kind == "cpu" or settings.lora is None else torch.bfloat16
     model = load_base(kind, base, seed=settings.seed, dtype=dtype)
+    fits(model, settings.max_length)
     end = model.generation_config.eos_token_id if model.config.eos_token_id is None else model.config.eos_token_id
     if end is None:
         raise ConfigurationError(f"{base} names no token that ends a text (eos_token_id), so it would never stop")
