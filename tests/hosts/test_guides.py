@@ -12,12 +12,12 @@ _ELSEWHERE = ("models/", "https://")
 
 
 def blocks() -> list[tuple[str, str]]:
-    found = [
+    return [
         (name, code)
         for name in ("hosts.md", "detoxifiers.md")
         for code in _BLOCK.findall((DOCS / name).read_text("utf-8"))
+        if not any(word in code for word in _ELSEWHERE)
     ]
-    return [(name, code) for name, code in found if not any(word in code for word in _ELSEWHERE)]
 
 
 @pytest.mark.parametrize(("name", "code"), blocks())
