@@ -11,10 +11,11 @@ from eyelid.cli.bench import bench
 from eyelid.cli.check import check
 from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
+from eyelid.cli.eval import evaluate
 from eyelid.cli.report import report
 from eyelid.cli.scan import scan
 from eyelid.cli.serve import serve
-from eyelid.cli.train import calibrate, train
+from eyelid.cli.train import calibrate, export, train
 
 app = typer.Typer(
     name="eyelid",
@@ -42,6 +43,7 @@ def options(
     """Look at what a model, a tool or a retriever hands on, before it is passed on. Everything runs offline."""
 
 
-for verb in (check, scan, report, demo, doctor, bench, serve, calibrate):
+for verb in (check, scan, report, demo, doctor, bench, serve, calibrate, export):
     app.command()(verb)
+app.command("eval")(evaluate)
 app.add_typer(train, name="train")

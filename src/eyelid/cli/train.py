@@ -1,9 +1,10 @@
-"""`eyelid train detector` and `eyelid calibrate`: the embedded detector from a folder of data."""
+"""`eyelid train`, `eyelid calibrate` and `eyelid export`: the embedded detector, and MLLM-Protector's two models."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,10 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eyelid.cli._exit import usage
-from eyelid.cli._guard import JsonOption, ThreadsOption
+from eyelid.cli._guard import DeviceOption, JsonOption, ThreadsOption
 from eyelid.errors import ConfigurationError
 
-train = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Train the models that eyelid embeds.")
+train = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Train detectors and detoxifiers, small and large."
+)
 
 DataArgument = Annotated[
     Path, typer.Argument(metavar="DATA", exists=True, file_okay=False, help="Folder with the four training files.")
@@ -30,40 +33,226 @@ RecipeOption = Annotated[
 
 @train.callback()
 def group() -> None:
-    """Train the models that eyelid embeds."""
+    """Train detectors and detoxifiers, small and large."""
+
+
+FilesArgument = Annotated[
+    list[Path], typer.Argument(metavar="DATA...", exists=True, help="Files of rows: .jsonl, .jsonl.gz or .json.")
+]
+RunOption = Annotated[Path, typer.Option("--out", file_okay=False, help="Run folder; a run that was cut off goes on.")]
+BaseOption = Annotated[
+    Path,
+    typer.Option("--base", exists=True, file_okay=False, help="Folder of the model to begin with, in safetensors."),
+]
+EpochsOption = Annotated[int, typer.Option(min=1, help="Passes over the rows.")]
+BatchOption = Annotated[int, typer.Option(min=1, help="Rows of one step.")]
+AccumulateOption = Annotated[int, typer.Option(min=1, help="Forward passes that a step is cut into.")]
+RateOption = Annotated[float, typer.Option("--rate", min=0.0, help="Rate of learning at the beginning.")]
+LengthOption = Annotated[int, typer.Option(min=16, help="Tokens; longer rows are left out, not cut.")]
+HeldOutOption = Annotated[float, typer.Option(min=0.0, max=0.9, help="Share of the requests kept for measuring.")]
+AlphaOption = Annotated[int, typer.Option(min=1, help="Of the adapter.")]
+DropoutOption = Annotated[float, typer.Option(min=0.0, max=0.9, help="Of the adapter.")]
+TargetsOption = Annotated[
+    str, typer.Option(metavar="A,B", help="Layers that get an adapter; queries and values if not given.")
+]
+FullOption = Annotated[bool, typer.Option("--full", help="Train all weights, not an adapter.")]
+SeedOption = Annotated[int, typer.Option(help="Of order, dropout, new weights and what is held out.")]
+SaveOption = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
 
 
 @train.command()
 def detector(
-    data: DataArgument,
-    out: Annotated[Path, typer.Option("--out", file_okay=False, help="Run folder; a run that was cut off goes on.")],
+    data: FilesArgument,
+    out: RunOption,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            exists=True,
+            file_okay=False,
+            help="Folder of a model of transformers to train; the embedded detector is trained if not given.",
+        ),
+    ] = None,
     backbone: BackboneOption = None,
     recipe: RecipeOption = None,
-    seed: Annotated[int, typer.Option(help="Of drawing, shuffling and initial weights.")] = 0,
+    seed: SeedOption = 0,
     share: Annotated[float, typer.Option(min=0.001, max=1.0, help="Part of the rows; for learning curves.")] = 1.0,
+    preset: Annotated[
+        str, typer.Option(help="With --base: default, paper or release, the loss of MLLM-Protector.")
+    ] = "default",
+    template: Annotated[
+        str | None, typer.Option(help="With --base: what the model reads, with {prompt} and {response}.")
+    ] = None,
+    epochs: EpochsOption = 4,
+    batch: BatchOption = 8,
+    accumulate: AccumulateOption = 1,
+    rate: RateOption = 2e-5,
+    max_length: LengthOption = 512,
+    held_out: HeldOutOption = 0.05,
+    rank: Annotated[int, typer.Option(min=1, help="Of the adapter.")] = 32,
+    alpha: AlphaOption = 32,
+    dropout: DropoutOption = 0.1,
+    targets: TargetsOption = "",
+    full: FullOption = False,
+    save_every: SaveOption = 200,
+    device: DeviceOption = "auto",
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train encoder, linear model, categories and calibration; takes about an hour on two cores.
+    """Train a harm detector: the embedded one, or with --base any model that classifies.
 
-    DATA holds responses.jsonl.gz, prompts.jsonl.gz, texts.jsonl.gz and injection.jsonl.gz; the documentation says
-    what is in them. What comes out is a folder for --weights.
+    Without --base, DATA is a folder with responses.jsonl.gz, prompts.jsonl.gz, texts.jsonl.gz and injection.jsonl.gz;
+    it takes about an hour on two cores, and what comes out is a folder for --weights.
+
+    With --base, DATA are files of pairs as PKU-SafeRLHF has them (prompt, response_0, response_1, is_response_0_safe,
+    is_response_1_safe, safer_response_id) or of single answers (query, response, label). Rows are read, one logit is
+    trained on the model as an adapter, and it is measured on requests that it was not trained on. `eyelid export`
+    makes a folder of it that SequenceDetector loads.
 
     Examples:
 
       eyelid train detector data/train --out run
 
-      eyelid check --weights run --response "Mix the flour with warm water."
+      eyelid train detector pairs.jsonl.gz --base models/open_llama_3b_v2 --preset release --out run
     """
+    if base is None:
+        _embedded(data, out, backbone, recipe, seed, share, threads, as_json)
+        return
+    from eyelid.training.protector import DetectorSettings, train_sequence_detector
+
+    numbers = {"epochs": epochs, "batch": batch, "accumulate": accumulate, "rate": rate, "max_length": max_length}
+    numbers |= {"held_out": held_out, "seed": seed, "save_every": save_every}
+    _protector(
+        out,
+        as_json,
+        lambda tell: train_sequence_detector(
+            data,
+            base,
+            out,
+            settings=DetectorSettings.preset(preset, **numbers, lora=_lora(full, rank, alpha, dropout, targets)),
+            template=template,
+            device=device,
+            **tell,
+        ),
+    )
+
+
+@train.command()
+def detoxifier(
+    data: FilesArgument,
+    base: BaseOption,
+    out: RunOption,
+    without_question: Annotated[
+        bool, typer.Option("--without-question", help="The model does not read the request beside the answer.")
+    ] = False,
+    unequal: Annotated[
+        bool, typer.Option("--only-unsafe", help="Leave out pairs of two safe answers, which the release uses.")
+    ] = False,
+    refusal: Annotated[str, typer.Option(help="What to write where both answers of a pair are unsafe.")] = "",
+    epochs: EpochsOption = 4,
+    batch: BatchOption = 8,
+    accumulate: AccumulateOption = 1,
+    rate: RateOption = 2e-5,
+    max_length: LengthOption = 512,
+    held_out: HeldOutOption = 0.05,
+    rank: Annotated[int, typer.Option(min=1, help="Of the adapter.")] = 128,
+    alpha: AlphaOption = 32,
+    dropout: DropoutOption = 0.1,
+    targets: TargetsOption = "",
+    full: FullOption = False,
+    seed: SeedOption = 0,
+    save_every: SaveOption = 200,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model that rewrites harmful answers (MLLM-Protector's second part).
+
+    DATA are files of pairs as PKU-SafeRLHF has them, of which the less safe answer is rewritten into the safer one, or
+    into a refusal where both are unsafe; or of rewrites (query, original, target). The loss counts the tokens of the
+    target alone. `eyelid export` makes a folder of it that GenerativeDetoxifier loads.
+
+    Example:
+
+      eyelid train detoxifier pairs.jsonl.gz --base models/vicuna-7b-v1.5 --out run
+    """
+    from eyelid.training.protector import DetoxifierSettings, train_detoxifier
+
+    _protector(
+        out,
+        as_json,
+        lambda tell: train_detoxifier(
+            data,
+            base,
+            out,
+            settings=DetoxifierSettings(
+                epochs=epochs,
+                batch=batch,
+                accumulate=accumulate,
+                rate=rate,
+                max_length=max_length,
+                held_out=held_out,
+                seed=seed,
+                save_every=save_every,
+                with_question=not without_question,
+                both_safe=not unequal,
+                refusal=refusal,
+                lora=_lora(full, rank, alpha, dropout, targets),
+            ),
+            device=device,
+            **tell,
+        ),
+    )
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="A finished run.")],
+    out: Annotated[Path, typer.Option("--out", file_okay=False, help="A new folder.")],
+    merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to the weights it was trained on.")] = False,
+    base: Annotated[
+        Path | None, typer.Option("--base", exists=True, file_okay=False, help="Those weights, if they were moved.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a folder of a run of `eyelid train detector --base` or `eyelid train detoxifier` that loads by itself.
+
+    It holds the adapter, or with --merge the whole model, the tokenizer, the format in which the model is asked, and
+    the model card.
+
+    Examples:
+
+      eyelid export run --out detector
+
+      eyelid export run --out detector-merged --merge
+    """
+    from eyelid.training.protector import export_run
+
+    _quietly()
+    _run(lambda: export_run(run, out, merged=merge, base=base))
+    files = sorted(file.name for file in out.iterdir())
+    typer.echo(json.dumps({"out": str(out), "files": files}) if as_json else f"→ {out}: {', '.join(files)}")
+
+
+def _embedded(
+    data: list[Path],
+    out: Path,
+    backbone: Path | None,
+    recipe: Path | None,
+    seed: int,
+    share: float,
+    threads: int | None,
+    as_json: bool,
+) -> None:
     from eyelid.training import train_detector
 
+    if len(data) != 1 or not data[0].is_dir():
+        usage("without --base, DATA is one folder with the four training files; name a model with --base for others")
     _quietly()
     console = Console(stderr=True)
     with _bar(console) as bar:
         task = bar.add_task("training", total=None)
         _run(
             lambda: train_detector(
-                data,
+                data[0],
                 out,
                 backbone=backbone,
                 recipe=recipe,
@@ -77,6 +266,33 @@ def detector(
             )
         )
     _end(out, as_json)
+
+
+def _protector(out: Path, as_json: bool, work: Callable[[dict[str, Any]], object]) -> None:
+    """Run a training with a bar, and say in the end what it is worth."""
+    _quietly()
+    console = Console(stderr=True)
+    with _bar(console) as bar:
+        task = bar.add_task("training", total=None)
+
+        def progress(step: int, steps: int, loss: float) -> None:
+            bar.update(task, completed=step, total=steps, description=f"training, loss {loss:.3f}")
+
+        _run(lambda: work({"progress": progress, "say": console.log}))
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    if as_json:
+        typer.echo(json.dumps({"run": str(out), **result}))
+        return
+    for name, value in {**result["counts"], **result["metrics"]}.items():
+        typer.echo(f"{name.replace('_', ' '):<28} {value:.4g}")
+    typer.echo(f"→ {out}; eyelid export {out} --out DIR")
+
+
+def _lora(full: bool, rank: int, alpha: int, dropout: float, targets: str) -> Any:
+    from eyelid.training.protector import Lora
+
+    names = tuple(filter(None, (name.strip() for name in targets.split(","))))
+    return None if full else Lora(rank=rank, alpha=alpha, dropout=dropout, targets=names)
 
 
 def calibrate(
@@ -104,13 +320,16 @@ def calibrate(
 def _run(work: Any) -> None:
     try:
         work()
-    except ConfigurationError as error:
+    except (ConfigurationError, FloatingPointError) as error:
         usage(error)
 
 
 def _quietly() -> None:
     # Each worker has one thread of torch; what else starts threads of its own would take their cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # The bar is ours, and a new head is what is wanted.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _bar(console: Console) -> Progress:
