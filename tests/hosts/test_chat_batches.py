@@ -1,7 +1,6 @@
 """Conversations that share a pass: as alone, whatever their lengths and pictures; and inputs that models take badly."""
 
 import io
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,25 +51,16 @@ def write_qwen(folder: Path) -> Any:
     torch.manual_seed(0)
     model = transformers.Qwen2VLForConditionalGeneration(config).eval()
     model.save_pretrained(folder)
+    # In the layout of published checkpoints, which name no processor for videos.
     look = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 2048}}
-    transformers.Qwen2VLProcessor(
-        transformers.Qwen2VLImageProcessor(**look),
-        made,
-        transformers.Qwen2VLVideoProcessor(**look),
-        chat_template=SEEING.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>"),
-    ).save_pretrained(folder)
+    transformers.Qwen2VLImageProcessorPil(**look).save_pretrained(folder)
+    made.chat_template = SEEING.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
+    made.save_pretrained(folder)
     return model
 
 
 WRITERS = {"llama": write_llama, "llava": write_llava, "qwen": write_qwen}
-kinds = pytest.mark.parametrize(
-    "kind",
-    [
-        "llama",
-        "llava",
-        pytest.param("qwen", marks=pytest.mark.skipif(not find_spec("torchvision"), reason="its processor needs it")),
-    ],
-)
+kinds = pytest.mark.parametrize("kind", WRITERS)
 
 
 @pytest.fixture(scope="module")

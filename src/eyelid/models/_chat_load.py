@@ -128,14 +128,12 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
         config = transformers.AutoConfig.from_pretrained(folder, **here)
         sees = type(config) in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
         kind: Any = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
-        processor: Any = (transformers.AutoProcessor if sees else transformers.AutoTokenizer).from_pretrained(
-            folder, **here
-        )
+        processor = _processor(folder, config, sees, here)
         model, report = kind.from_pretrained(
             folder, dtype=getattr(torch, device.dtype), use_safetensors=True, output_loading_info=True, **here
         )
     except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
-        missing = "" if find_spec("torchvision") else "; processors that also take videos need torchvision"
+        missing = "" if find_spec("torchvision") else "; some processors need torchvision, which is not installed"
         raise WeightsError(
             "transformers cannot load this folder as a model that chats: it needs config.json, safetensors, and its "
             f"processor or tokenizer as save_pretrained writes them{missing} ({type(error).__name__})"
@@ -149,20 +147,38 @@ def load_chat(folder: Path, device: Device, adapter: Path | None, chat_template:
     if not processor.chat_template:
         raise WeightsError("the checkpoint has no chat template; give one as chat_template")
     model.generation_config = ends_of(transformers.GenerationConfig, model.generation_config)
-    tokenizer = processor.tokenizer if sees else processor
+    tokenizer: Any = processor.tokenizer if sees else processor
     special = _special(tokenizer, processor)
     stated = model.generation_config.eos_token_id
-    ends = stated if isinstance(stated, list) else [stated]
+    named = stated if isinstance(stated, list) else [stated]
+    ends = sorted({end for end in (*named, tokenizer.eos_token_id) if end is not None})
+    model.generation_config.eos_token_id = ends or None
     return LoadedChat(
         model=model.to(device.torch).eval(),
         processor=processor,
         tokenizer=tokenizer,
         sees=sees,
         context=getattr(config.get_text_config(), "max_position_embeddings", None),
-        ends=frozenset(end for end in (*ends, tokenizer.eos_token_id) if end is not None),
+        ends=frozenset(ends),
         special=re.compile("|".join(map(re.escape, special)) or r"(?!)"),
         reserved=frozenset(tokenizer.convert_tokens_to_ids(special)) - {tokenizer.unk_token_id},
     )
+
+
+def _processor(folder: Path, config: Any, sees: bool, here: dict[str, Any]) -> Any:
+    """The tokenizer, or for a model that sees its processor.
+
+    A processor that takes videos as well needs torchvision; where that is not installed it takes none.
+    """
+    import transformers
+
+    auto: Any = transformers.AutoProcessor if sees else transformers.AutoTokenizer
+    kind: Any = transformers.models.auto.processing_auto.PROCESSOR_MAPPING.get(type(config), None)
+    if find_spec("torchvision") or kind is None or "video_processor" not in kind.get_attributes():
+        return auto.from_pretrained(folder, **here)
+    rest = [name for name in kind.get_attributes() if name != "video_processor"]
+    still = type(kind.__name__, (kind,), {"get_attributes": classmethod(lambda cls: rest)})
+    return still.from_pretrained(folder, **here)  # type: ignore[attr-defined]  # as its base has it
 
 
 def _special(tokenizer: Any, processor: Any) -> list[str]:
