@@ -17,6 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage
 from langchain_core.retrievers import BaseRetriever
 from tests.unit_tests.agents import CASES, GIVEN, Report, call
+from tests.unit_tests.seeing import QUESTION, RAW, SAYS, SIGN, asked, seeing, step_of
 from tests.unit_tests.views import MARKER, PICTURE_BASE64, VIEWS, View, leaks, seen
 
 from langchain_eyelid import (
@@ -172,6 +173,18 @@ def _chain(make: Callable[[Any, Guard], Any]) -> Callable[[str, Guard], tuple[An
     return lambda kind, guard: (make(_model(kind), guard), "What is it?")
 
 
+def _seeing_agent(make: Callable[[Any, Guard], Any], **other: str) -> Callable[[str, Guard], tuple[Any, Any]]:
+    """About an image, by a model that says what must not be seen when it is asked again as well."""
+    names = {**IN_AGENTS, **other}
+    return lambda kind, guard: (make(seeing(CASES[names[kind]]), guard), QUESTION)
+
+
+def _seeing_chain(kind: str, guard: Guard) -> tuple[Any, Any]:
+    says = {**SAYS, **RAW, "answer": SAID[kind]}
+    model = _model(kind).model_copy(update={"answer": lambda messages, options: says[step_of(messages)]})
+    return guard_model(model, guard, strategy="reask"), [asked(SIGN)]
+
+
 def _shelf(kind: str, guard: Guard) -> tuple[Any, Any]:
     CACHES.clear()
     return Shelf(document=FOUND[kind]) | EyelidDocumentFilter(guard), "What is it?"
@@ -182,6 +195,7 @@ def _stopping(model: Any, guard: Guard) -> Any:
 
 
 AGENT_KINDS, CHAIN_KINDS = tuple(IN_AGENTS), tuple(SAID)
+REASKED = "The marker is also in how the model judges its answer and in what it says of the user's image."
 AFTER_A_MODEL = "It comes after the model, whose own run and cache show what it said. `guard_model` closes these."
 ENTRIES = (
     Entry(
@@ -214,6 +228,28 @@ ENTRIES = (
         ("text", "tool-call arguments", "structured output"),
     ),
     Entry("guard_model", _chain(guard_model), CHAIN_VIEWS, CHAIN_KINDS),
+    Entry('guard_model(strategy="reask")', _seeing_chain, CHAIN_VIEWS, CHAIN_KINDS, why=REASKED),
+    Entry(
+        'guard_model(strategy="reask") in an agent',
+        _seeing_agent(
+            lambda case, guard: case.agent(model=guard_model(case.model(), guard, strategy="reask")),
+            **{"structured output": "structured by provider"},
+        ),
+        VIEWS,
+        ("text", "tool-call arguments", "structured output"),
+        why=REASKED,
+    ),
+    Entry(
+        'EyelidMiddleware(strategy="reask") with guard_tools',
+        _seeing_agent(
+            lambda case, guard: case.agent(
+                EyelidMiddleware(guard, strategy="reask"), tools=guard_tools(case.tools, guard)
+            )
+        ),
+        VIEWS,
+        AGENT_KINDS,
+        why=REASKED,
+    ),
     Entry(
         "EyelidOutputParser",
         _chain(lambda model, guard: model | EyelidOutputParser(guard)),

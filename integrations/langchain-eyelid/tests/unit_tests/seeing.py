@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
-from tests.unit_tests.conftest import MARKER
+from tests.unit_tests.agents import Case
+from tests.unit_tests.views import MARKER
 
 from langchain_eyelid.testing import FakeCall, FakeStreamingChatModel
 
@@ -55,6 +56,25 @@ class Seeing:
         return said
 
 
+class SeeingCase(Case):
+    """A case about an image, whose model says at each further step what must not be seen either."""
+
+    def model(self, *, chunk_size: int = 400) -> FakeStreamingChatModel:
+        first = super().model().answer
+        assert first is not None
+
+        def answer(messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> AIMessage | str:
+            step = step_of(messages)
+            return first(messages, options) if step == "answer" else {**SAYS, **RAW}[step]
+
+        return FakeStreamingChatModel(answer=answer, chunk_size=chunk_size)
+
+
+def seeing(case: Case) -> SeeingCase:
+    """The same, about an image."""
+    return SeeingCase(case.says, case.tools, case.response_format)
+
+
 def log(calls: Sequence[FakeCall]) -> list[tuple[str, int]]:
     """(step, images shown) of each call."""
     return [(step_of(call.messages), images(call.messages)) for call in calls]
@@ -62,4 +82,7 @@ def log(calls: Sequence[FakeCall]) -> list[tuple[str, int]]:
 
 UNSAFE = [("answer", 1), ("judge", 1), ("caption", 1), ("reask", 0)]
 SAFE = [("answer", 1), ("judge", 1)]
+#: What is said at each step, none of it to be seen.
 RAW = {"answer": f"It says {MARKER}.", "judge": f"Yes, {MARKER}", "caption": f"A sign with {MARKER} on it."}
+#: As agents are given it.
+QUESTION = {"messages": [asked(SIGN).model_copy(update={"id": "asked"})]}
