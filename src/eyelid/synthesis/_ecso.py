@@ -14,9 +14,10 @@ from typing import Any
 
 from eyelid.errors import ConfigurationError
 from eyelid.synthesis._card import licence_of, write_card
+from eyelid.synthesis._groups import Progress
 from eyelid.synthesis._journal import Journal, locked
 from eyelid.synthesis._keeping import Keep
-from eyelid.synthesis._labelling import RECORDS, Labelling, Progress, label
+from eyelid.synthesis._labelling import RECORDS, Labelling, label
 from eyelid.synthesis._llava import Mixed, Utility, write_llava
 from eyelid.synthesis._settings import begin, digest_of_file
 from eyelid.synthesis._unlabelled import Source, images_below

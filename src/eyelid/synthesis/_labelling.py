@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from eyelid.ecso import EcsoRules
 from eyelid.errors import ConfigurationError, ImageError
 from eyelid.evaluation.runs import digest_of, guard_identity
 from eyelid.guard import ClosedAnswer, EyesClosed, Guard
 from eyelid.protocols import AskRequest, Detector, Host, ScoreRequest
+from eyelid.synthesis._again import again
+from eyelid.synthesis._groups import Progress, groups
 from eyelid.synthesis._journal import Journal
 from eyelid.synthesis._scoring import harm
 from eyelid.synthesis._unlabelled import Source, Unlabelled
@@ -22,10 +22,6 @@ from eyelid.types import Image
 
 #: File names in the folder of a run.
 RECORDS, RETRIED = "records.jsonl", "records.retry.jsonl"
-
-#: Told how many rows are done, and of how many.
-Progress = Callable[[int, int], None]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +112,7 @@ def label(
     work = _Work(how, images)
     try:
         if retry_failed:
-            _again(work, source, folder, how.batch)
+            again(Journal(folder / RECORDS), Journal(folder / RETRIED), source, work.records, how.batch)
         journal = Journal(folder / RECORDS)
         done = journal.mend()
         for rows in groups(islice(source, done, limit), how.batch):
@@ -128,29 +124,6 @@ def label(
             progress(done, total)
     finally:
         work.close()
-
-
-def _again(work: _Work, source: Source, folder: Path, size: int) -> None:
-    """All records once more, those that failed made anew; goes on where it was interrupted."""
-    old, new = Journal(folder / RECORDS), Journal(folder / RETRIED)
-    old.mend()
-    done = new.mend()
-    pairs = zip(islice(source, done, None), islice(old.read(), done, None), strict=False)
-    for group in groups(pairs, size):
-        records = [record for _, record in group]
-        failed = [place for place, record in enumerate(records) if record["failures"]]
-        for place, made in zip(failed, work.records([group[place][0] for place in failed]), strict=True):
-            records[place] = made
-        new.append(records)
-    if new.path.exists():
-        os.replace(new.path, old.path)
-
-
-def groups(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of so many values; the last one may be shorter."""
-    rest = iter(values)
-    while group := list(islice(rest, size)):
-        yield group
 
 
 class _Work:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from eyelid.protocols import Assessment, Detector, ScoreRequest
+from eyelid.types import Scores
 
 
 def harm(detector: Detector, requests: Sequence[ScoreRequest]) -> list[float | None]:
@@ -27,8 +28,5 @@ def harm(detector: Detector, requests: Sequence[ScoreRequest]) -> list[float | N
 def _score(found: object, request: ScoreRequest) -> float | None:
     if not isinstance(found, Assessment) or found.covered != len(request.text):
         return None
-    try:
-        score = float(found.scores["harm"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return score if math.isfinite(score) and 0.0 <= score <= 1.0 else None
+    score = found.scores["harm"] if isinstance(found.scores, Scores) else math.nan
+    return score if 0.0 <= score <= 1.0 else None  # a look that gave no number was none

@@ -19,9 +19,9 @@ _SHIFTS = _drawn.integers(0, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.uint64)
 
 
 def normalised(text: str) -> str:
-    """Letters and digits in one case, with single spaces between words."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+    """Letters, their marks and numbers in one case, with single spaces between words."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded).split())
 
 
 def similarity(one: str, other: str, *, n: int = 4) -> float:
