@@ -2,12 +2,12 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from PIL import Image as Picture
-from tests.hosts.chats import SEEING, TEMPLATE, tokenizer, write_llama, write_llava
+from tests.hosts.chats import TEMPLATE, write_llama, write_llava
+from tests.hosts.seers import write_internvl, write_qwen
 
 from eyelid.engine import choose_device
 from eyelid.errors import EngineError, InputError, WeightsError
@@ -18,48 +18,7 @@ from eyelid.types import Failure, Frame, Image
 
 DEVICE = choose_device("cpu", dtype="float32", workers=1)
 PEFT = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # of PEFT
-TOKENS = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "<|im_end|>"]
-
-
-def write_qwen(folder: Path) -> Any:
-    """A tiny Qwen2-VL: pictures of any shape, each with its own number of tokens, and positions in three dimensions."""
-    import transformers
-
-    made = tokenizer()
-    made.add_special_tokens({"additional_special_tokens": TOKENS})
-    ids = made.convert_tokens_to_ids
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-    shown = {"patch_size": 8, "temporal_patch_size": 2, "spatial_merge_size": 2}
-    config = transformers.Qwen2VLConfig(
-        text_config={
-            **sizes,
-            "vocab_size": 340,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 512,
-            "initializer_range": 0.3,
-            "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
-        },
-        vision_config={"depth": 2, "embed_dim": 16, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2, **shown},
-        image_token_id=ids("<|image_pad|>"),
-        video_token_id=ids("<|video_pad|>"),
-        vision_start_token_id=ids("<|vision_start|>"),
-        vision_end_token_id=ids("<|vision_end|>"),
-        eos_token_id=2,
-        pad_token_id=0,
-        bos_token_id=1,
-    )
-    torch.manual_seed(0)
-    model = transformers.Qwen2VLForConditionalGeneration(config).eval()
-    model.save_pretrained(folder)
-    # In the layout of published checkpoints, which name no processor for videos.
-    look = {"patch_size": 8, "merge_size": 2, "size": {"shortest_edge": 256, "longest_edge": 2048}}
-    transformers.Qwen2VLImageProcessorPil(**look).save_pretrained(folder)
-    made.chat_template = SEEING.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
-    made.save_pretrained(folder)
-    return model
-
-
-WRITERS = {"llama": write_llama, "llava": write_llava, "qwen": write_qwen}
+WRITERS = {"llama": write_llama, "llava": write_llava, "qwen": write_qwen, "internvl": write_internvl}
 kinds = pytest.mark.parametrize("kind", WRITERS)
 
 
