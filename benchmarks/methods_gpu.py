@@ -1,9 +1,9 @@
 """MLLM-Protector's two models in their real size on a GPU: a detector of 3B parameters, a detoxifier of 7B.
 
-The weights are random: what is measured is time. The detector has an adapter of rank 32 and reads answers beside their
-requests, as `SequenceDetector` in the published format; each round has other requests, since what was read once is kept.
-The detoxifier writes 64 tokens for each answer, all answers at a time and one after another. Needs the extra "models"
-and about 40 GB; without a GPU it says so and ends.
+The weights are random: what is measured is time. The detector has an adapter of rank 32 and reads answers beside
+their requests, as `SequenceDetector` in the published format; each round has other requests, since what was read once
+is kept. The detoxifier writes 64 tokens for each answer, all answers at a time and one after another. Needs the extra
+"models" and about 40 GB; without a GPU it says so and ends.
 
     python benchmarks/methods_gpu.py
     python benchmarks/methods_gpu.py --tiny --device cpu     (only to see that it works)
