@@ -103,6 +103,15 @@ def test_a_word_is_known_by_all_its_spellings_or_by_its_first_piece(folders: dic
     assert reply.chances is None  # both begin alike
 
 
+def test_chances_do_not_depend_on_how_the_reply_is_drawn(folders: dict[str, Path]) -> None:
+    chat = runner(folders, "llama")
+    asked = [ChatRequest("so?", budget=2, temperature=heat, options=("yes", "no")) for heat in (0.0, 0.3, 2.0)]
+    greedy, cold, hot = (reply.chances for reply in chat.run(asked) if not isinstance(reply, Exception))
+    assert greedy is not None
+    assert cold == pytest.approx(greedy, abs=1e-6)
+    assert hot == pytest.approx(greedy, abs=1e-6)
+
+
 def test_numbers_that_are_none_are_a_failure(folders: dict[str, Path]) -> None:
     chat = runner(folders, "llama")
     hook = chat._chat.model.get_output_embeddings().register_forward_hook(lambda module, given, made: made * torch.nan)

@@ -112,6 +112,22 @@ def test_it_ends_where_the_model_ends(tmp_path: Path) -> None:
     assert ended.generate([request]) == [model._tokenizer.decode(whole[:first])]
 
 
+def test_an_encoder_that_counts_positions_from_the_left(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    sizes = {f"{part}_{name}": 2 for part in ("encoder", "decoder") for name in ("layers", "attention_heads")}
+    dims = {"encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "d_model": 32, "decoder_start_token_id": 2, "init_std": 0.3}
+    ends = {"forced_eos_token_id": None}
+    write_model(tmp_path, "BartForConditionalGeneration", **sizes, **dims, **ends, max_position_embeddings=64)
+    generator = Generator(tmp_path, DEVICE)
+    requests = [GenerateRequest(prompt, budget=9) for prompt in PROMPTS]
+    together = generator.run(requests)
+    assert together == [generator.run([request])[0] for request in requests]
+    assert len(set(map(str, together))) > 1
+    # Positions beyond the last one would break the pass, and on a GPU more than that.
+    beyond = [GenerateRequest(random_tokens(65, 1), budget=2), GenerateRequest("plain", budget=64)]
+    assert all(isinstance(found, InputError) for found in generator.run(beyond))
+
+
 def test_missing_parts(tmp_path: Path) -> None:
     folder = write_decoder(tmp_path)
     with pytest.raises(WeightsError, match="tensors"):

@@ -70,12 +70,13 @@ class LoadedChat:
         Those that are all of the word, or where there are none, those that are its first piece; a single letter says
         too little.
         """
-        vocabulary = self.tokenizer.get_vocab()
         words = {option, option.lower(), option.capitalize(), option.upper()}
         cut = [self.tokenizer.encode(s + w, add_special_tokens=False) for w in words for s in ("", " ")]
-        whole = {int(ids[0]) for ids in cut if len(ids) == 1} | {vocabulary[w] for w in words if w in vocabulary}
-        pieces = {int(ids[0]) for ids in cut if ids and self._begins(option, ids[0])}
-        return frozenset(whole - self.reserved or pieces - self.reserved)
+        known = {self.tokenizer.convert_tokens_to_ids(word) for word in words}  # as it stands behind another token
+        whole = {ids[0] for ids in cut if len(ids) == 1} | known
+        pieces = {ids[0] for ids in cut if ids and self._begins(option, ids[0])}
+        none = {None, self.tokenizer.unk_token_id, *self.reserved}
+        return frozenset(whole - none or pieces - none)
 
     def _begins(self, option: str, token: int) -> bool:
         piece = str(self.tokenizer.decode([token])).strip().lower()
