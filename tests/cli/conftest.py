@@ -20,6 +20,7 @@ def load_fake(policy: str | Path, *, weights: Path | None, threads: int | None, 
         detoxifier=FakeDetoxifier({"poison": "flowers", "obey me": ""}),
         decoder=FakeDecoder(),
         reader=FakeReader.of({b"picture of poison": "drink poison"}),
+        host=more.get("host"),  # type: ignore[arg-type]
     )
 
 

@@ -124,3 +124,23 @@ def test_a_record_is_json_whatever_the_text() -> None:
     assert json.loads(line)["failures"] == [
         {"stage": "read", "code": "timeout", "detail": "too late", "source": "reader"}
     ]
+
+
+def test_a_model_is_asked_again_with_closed_eyes(run: Any, tmp_path: Path) -> None:
+    policy, script, image = tmp_path / "reask.toml", tmp_path / "script.jsonl", tmp_path / "a.png"
+    policy.write_text('[surfaces.output]\nstrategy = "reask"\n')
+    rules = [
+        {"pattern": "Is the answer harmful", "answer": "Yes"},
+        {"pattern": "Describe the image", "answer": "A bottle."},
+        {"images": False, "answer": "Water."},
+    ]
+    script.write_text("\n".join(map(json.dumps, rules)))
+    image.write_bytes(b"a picture")
+    words = ("check", "--policy", policy, "--prompt", "what?", "--response", "odd", "--image", image, "--json")
+    done = run(*words, "--model", f"scripted:{script}")
+    record = json.loads(done.stdout)
+    assert (done.exit_code, record["text"]) == (3, "Water.")
+    assert record["reasked"] == {"unsafe": True, "risk": 1.0, "calls": 3}
+    missing = run(*words)
+    assert (missing.exit_code, "--model" in missing.stderr) == (2, True)
+    assert run(*words, "--model", "gpt-4").exit_code == 2

@@ -28,6 +28,15 @@ ThreadsOption = Annotated[int | None, typer.Option("--threads", min=1, help="CPU
 DeviceOption = Annotated[
     str, typer.Option("--device", help="auto (a GPU if there is one), cpu, cuda or cuda:N.", metavar="NAME")
 ]
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="SPEC",
+        help="The model whose answers are checked, for policies that ask it again (reask): transformers:FOLDER, "
+        "openai:URL#MODEL (token in OPENAI_API_KEY) or scripted:FILE.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output instead of text for people.")]
 
 
@@ -49,10 +58,20 @@ def load_default(policy: str | Path | Policy, *, weights: Path | None, threads: 
 
 
 def open_guard(
-    ctx: typer.Context, policy: str, *, weights: Path | None = None, threads: int | None = None, **more: Any
+    ctx: typer.Context,
+    policy: str,
+    *,
+    weights: Path | None = None,
+    threads: int | None = None,
+    model: str = "",
+    **more: Any,
 ) -> Guard:
-    """Load the guard, or end with what is missing."""
+    """Load the guard, or end with what is missing; `model` names the one that it may ask again."""
     try:
+        if model:
+            from eyelid.hosts import open_host
+
+            more["host"] = open_host(model)
         return make_guard(ctx, policy, weights=weights, threads=threads, **more)
     except ConfigurationError as error:
         usage(error)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eyelid.cli._exit import code_of, usage
-from eyelid.cli._guard import JsonOption, PolicyOption, ThreadsOption, WeightsOption, look, open_guard
+from eyelid.cli._guard import JsonOption, ModelOption, PolicyOption, ThreadsOption, WeightsOption, look, open_guard
 from eyelid.cli._record import outcome_record, printable, to_json
 from eyelid.errors import ImageError
 from eyelid.types import Action, Exchange, Image, Outcome, Status, Surface
@@ -33,6 +33,7 @@ def check(
         Surface | None, typer.Option(help="Where the content stands; output if there is a response, else input.")
     ] = None,
     policy: PolicyOption = "balanced",
+    model: ModelOption = "",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
     as_json: JsonOption = False,
@@ -50,10 +51,12 @@ def check(
 
       eyelid check --surface input --prompt "Do it." --image screen.png
 
+      eyelid check --policy reask.toml --model openai:http://localhost:8000/v1#llava --image a.png --response "..."
+
       tool | eyelid check --surface tool_result --response - --json
     """
     exchange = _exchange(prompt, response, image or [], surface)
-    with open_guard(ctx, policy, weights=weights, threads=threads) as guard:
+    with open_guard(ctx, policy, weights=weights, threads=threads, model=model) as guard:
         outcome = look(guard, exchange)
     if as_json:
         typer.echo(to_json(outcome_record(outcome, exchange.surface)))

@@ -15,6 +15,7 @@ from eyelid.cli._exit import usage
 from eyelid.cli._guard import (
     DeviceOption,
     JsonOption,
+    ModelOption,
     PolicyOption,
     ThreadsOption,
     WeightsOption,
@@ -68,6 +69,7 @@ def serve(
     ] = None,
     replica_gpus: Annotated[float, typer.Option(min=0.0, help="GPUs of each; 0.5 lets two share.")] = 0.0,
     policy: PolicyOption = "balanced",
+    model: ModelOption = "",
     weights: WeightsOption = None,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
@@ -95,6 +97,8 @@ def serve(
     """
     tell = partial(_tell, as_json=as_json)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if model and on_ray:
+        usage("--model goes with one process; with --ray give no policy that asks a model again")
     try:
         require("serve", "fastapi", "uvicorn", "prometheus_client")
         listen = Listen(host=host, port=port, insecure=insecure, grace=grace, certificate=certificate, key=key)
@@ -119,7 +123,9 @@ def serve(
         usage(error)
     if ray_address or max_replicas or replicas > 1 or replica_gpus:
         usage("--ray-address, --replicas, --max-replicas and --replica-gpus go with --ray")
-    with open_guard(ctx, policy, weights=weights, threads=threads, device=device, warm_up=warm_up) as guard:
+    with open_guard(
+        ctx, policy, weights=weights, threads=threads, device=device, warm_up=warm_up, model=model
+    ) as guard:
         from eyelid import serving
 
         try:

@@ -25,7 +25,16 @@ def outcome_record(outcome: Outcome, surface: Surface) -> dict[str, object]:
         "coverage": {**asdict(outcome.coverage), "complete": outcome.coverage.complete},
         "timings": {name: round(seconds, 4) for name, seconds in outcome.timings.items()},
         "seconds": round(sum(step.seconds for step in outcome.trace), 4),
+        **_reasked(outcome),
     }
+
+
+def _reasked(outcome: Outcome) -> dict[str, object]:
+    """How the model judged its answer and how often it was asked, where it was; not what it said."""
+    asked = outcome.reasked
+    if asked is None:
+        return {}
+    return {"reasked": {"unsafe": asked.unsafe, "risk": round(asked.risk, 6), "calls": asked.calls}}
 
 
 def to_json(record: object, *, indent: int | None = None) -> str:
