@@ -69,8 +69,9 @@ def _answered(plan: SafeHarm, rows: list[dict[str, Any]], ask: Remembering) -> l
     sought = [_Sought(row, side) for row in rows for side in SIDES]
     for number in range(1, plan.tries + 1):
         left = [each for each in sought if not each.found]
-        if left:
-            _try(plan, left, ask, number)
+        if not left:
+            break
+        _try(plan, left, ask, number)
         # Two answers that say the same are none; the harmful one is asked for again.
         for harmless, harmful in zip(sought[::2], sought[1::2], strict=True):
             if harmless.found and harmful.found and similarity(harmless.text, harmful.text) >= plan.near:

@@ -28,5 +28,6 @@ def harm(detector: Detector, requests: Sequence[ScoreRequest]) -> list[float | N
 def _score(found: object, request: ScoreRequest) -> float | None:
     if not isinstance(found, Assessment) or found.covered != len(request.text):
         return None
-    score = found.scores["harm"] if isinstance(found.scores, Scores) else math.nan
+    scores: object = found.scores  # whose type is a promise of anyone's code
+    score = scores["harm"] if isinstance(scores, Scores) else math.nan
     return score if 0.0 <= score <= 1.0 else None  # a look that gave no number was none

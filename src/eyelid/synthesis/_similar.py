@@ -18,10 +18,22 @@ _FACTORS = _drawn.integers(1, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.uint64)
 _SHIFTS = _drawn.integers(0, _PRIME, size=(_BANDS * _ROWS, 1), dtype=np.uint64)
 
 
+class _Words(dict[int, str]):
+    """Character → itself within words, and a space elsewhere; looked up once for each character there is."""
+
+    def __missing__(self, code: int) -> str:
+        found = chr(code) if unicodedata.category(chr(code))[0] in "LMN" else " "
+        self[code] = found
+        return found
+
+
+_WORDS = _Words()
+
+
 def normalised(text: str) -> str:
     """Letters, their marks and numbers in one case, with single spaces between words."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join("".join(c if unicodedata.category(c)[0] in "LMN" else " " for c in folded).split())
+    return " ".join(folded.translate(_WORDS).split())
 
 
 def similarity(one: str, other: str, *, n: int = 4) -> float:
