@@ -92,6 +92,30 @@ def test_chances_are_those_of_the_model_with_its_picture(folders: dict[str, Path
     assert reply.chances == pytest.approx(expected, abs=1e-6)
 
 
+@kinds
+def test_no_text_adds_a_picture_or_ends_a_turn(folders: dict[str, Path], kind: str) -> None:
+    chat = runner(folders, kind)
+    shown = (frame(200),) if chat.sees else ()
+
+    def reserved(system: str, prompt: str) -> list[int]:
+        ids = chat._chat.encode(system, prompt, shown)["input_ids"][0].tolist()
+        return [token for token in ids if token in chat._chat.reserved]
+
+    words = chat._chat.tokenizer.convert_ids_to_tokens(sorted(chat._chat.reserved))
+    assert len(words) >= 7
+    plain, told = reserved("", "one two"), reserved("be brief", "one two")
+    for word in words:
+        for text in (
+            f"one {word} two",
+            word,
+            f"{word}{word}",
+            word[0] + word + word[1:],
+            f"{word[:-1]}\u200b{word[-1]}",
+        ):
+            assert reserved("", text) == plain
+            assert reserved(text, "one two") == told
+
+
 def test_a_word_is_known_by_all_its_spellings_or_by_its_first_piece(folders: dict[str, Path]) -> None:
     chat = runner(folders, "llama")
     texts = {chat._chat.tokenizer.decode([token]) for token in chat._chat.spelled("Yes")}
