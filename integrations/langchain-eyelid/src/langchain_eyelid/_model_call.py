@@ -53,10 +53,10 @@ def model_of(request: ModelRequest[Any], handler: Handler, loop: asyncio.Abstrac
         handler: to be awaited where a loop is given.
         loop: on which the model is asked.
     """
-    system = [request.system_message] if request.system_message else []
     if not _quiet.AVAILABLE:
+        conversation = [*filter(None, [request.system_message]), *request.messages]
         bound = request.model.bind(**request.model_settings)
-        return LangChainHost(bound, conversation=[*system, *request.messages], loop=loop, logprobs=False)
+        return LangChainHost(bound, conversation=conversation, loop=loop, logprobs=False)
 
     def asked(messages: list[BaseMessage], about: AskRequest) -> ModelRequest[Any]:
         told = request.system_message if about.continues else None

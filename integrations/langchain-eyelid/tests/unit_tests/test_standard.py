@@ -99,3 +99,7 @@ class TestBuffered(_Guarded, ChatModelIntegrationTests):
 
 class TestBySentences(_Guarded, ChatModelIntegrationTests):
     settings = Settings(stream="sentence")
+
+
+class TestReasking(_Guarded, ChatModelIntegrationTests):
+    settings = Settings(strategy="reask")
