@@ -10,8 +10,9 @@ import torch
 
 from eyelid._optional import require
 from eyelid.errors import InputError, WeightsError
+from eyelid.models._adapter_merge import merged
 from eyelid.models._causal_runner import Prefill
-from eyelid.models._sequence_load import load_classifier, merged
+from eyelid.models._sequence_load import load_classifier
 
 
 class PlainCausalRunner:

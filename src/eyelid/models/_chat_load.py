@@ -14,7 +14,8 @@ import torch
 from eyelid._optional import require
 from eyelid.engine import Device
 from eyelid.errors import InputError, WeightsError
-from eyelid.models._generate_load import ends_of, merged
+from eyelid.models._adapter_merge import merged
+from eyelid.models._generate_load import ends_of
 from eyelid.text import neutralised
 from eyelid.types import Frame
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from eyelid._optional import require
 from eyelid.errors import WeightsError
+from eyelid.models._adapter_merge import merged
 from eyelid.models._causal_files import whole_shapes
 from eyelid.models._sequence_files import outputs_of
 
@@ -39,22 +39,3 @@ def load_classifier(folder: Path, adapter: Path | None, dtype: torch.dtype) -> A
     if missing:
         raise WeightsError(f"the checkpoint lacks {len(missing)} tensors; their values would be random")
     return model if adapter is None else merged(model, adapter)
-
-
-def merged(model: Any, adapter: Path) -> Any:
-    """The model with an adapter added to its weights.
-
-    Raises:
-        MissingExtraError: the extra "models" is not installed.
-        WeightsError: there is no adapter, or it does not fit.
-    """
-    require("models", "peft")
-    import peft
-
-    whole_shapes(adapter)  # there is one, and it is no pickle
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # what PEFT asks of transformers is theirs to settle
-            return peft.PeftModel.from_pretrained(model, adapter, local_files_only=True).merge_and_unload()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise WeightsError("PEFT cannot add this adapter to this checkpoint; was it trained on another one?") from error
