@@ -69,7 +69,9 @@ def synthesize_ecso(
     """
     keep, words = keep or Keep(), licence_of(licence or {})
     if keep.below is not None and how.detector is None:
-        raise ConfigurationError("answers that a detector flags can only be left out where there is a detector")
+        raise ConfigurationError(
+            "what a detector flags can only be left out where there is a detector, from the first call on"
+        )
     with locked(folder):
         settings = begin(folder, how.settings(source))
         label(source, images_below(images), folder, how, limit=limit, retry_failed=retry_failed, progress=progress)

@@ -121,7 +121,7 @@ def label(
             if progress is not None:
                 progress(done, total)
         if progress is not None:
-            progress(done, total)
+            progress(min(done, total), total)
     finally:
         work.close()
 
