@@ -1,4 +1,4 @@
-"""The command line: `eyelid check`, `scan`, `report`, `train`, `calibrate`, `demo`, `doctor`."""
+"""The command line: one verb a file, gathered in `eyelid.cli._app`."""
 
 from __future__ import annotations
 
