@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from eyelid.errors import ConfigurationError
@@ -76,23 +76,19 @@ class Grid:
             unread += any(each is None or getattr(each, field) is None for each in (judged.direct, judged.final))
         return cls(judge, cells, unread)
 
-    def column(self, condition: str) -> dict[str, Pairs]:
-        """Scenario → rows, of one condition."""
-        return {scenario: pairs for (scenario, where), pairs in self.cells.items() if where == condition}
 
-
-def same_judge(grids: Sequence[Grid]) -> str:
-    """The judge of all these grids.
+def same_judge(judges: Iterable[str]) -> str:
+    """The one judge that these figures are of.
 
     Raises:
         ConfigurationError: there are several. Figures of different judges are never put together.
     """
-    judges = sorted({grid.judge for grid in grids})
-    if len(judges) != 1:
+    found = sorted(set(judges))
+    if len(found) != 1:
         raise ConfigurationError(
-            f"figures of {len(judges)} judges ({', '.join(judges)}) cannot be put together; report each by itself"
+            f"figures of {len(found)} judges ({', '.join(found)}) cannot be put together; report each by itself"
         )
-    return judges[0]
+    return found[0]
 
 
 def _by(judge: str, judgements: Iterable[Judgement]) -> Judgement | None:

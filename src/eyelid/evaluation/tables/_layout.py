@@ -28,11 +28,13 @@ class Source:
         group: what stands above it.
         samples: scenario → rows.
         defense: the head of the column after the defence; "" where there is none, and one column is shown.
+        head: of the column before it.
     """
 
     group: str
     samples: Mapping[str, Sample] = field(repr=False)
     defense: str = ""
+    head: str = "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,11 @@ SUBSETS: Mapping[str, Mapping[str, frozenset[str]]] = {
 def _columns(number: str, source: Source, measured: Mapping[str, Measured]) -> list[Column]:
     before = {row: m.before.cell for row, m in measured.items()}
     if not source.defense:
-        return [Column(f"{number}/before", source.group, "direct", before, "before")]
+        return [Column(f"{number}/before", source.group, source.head, before, "before")]
     after = {row: m.after.cell for row, m in measured.items()}
     difference = {row: _no_counts(m.difference.cell) for row, m in measured.items()}
     return [
-        Column(f"{number}/before", source.group, "direct", before, "before"),
+        Column(f"{number}/before", source.group, source.head, before, "before"),
         Column(f"{number}/after", source.group, source.defense, after, "after"),
         Column(f"{number}/difference", source.group, "Δ", difference, "difference"),
     ]

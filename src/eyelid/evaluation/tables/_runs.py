@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eyelid.errors import ConfigurationError
 from eyelid.evaluation.records import Manifest, Record
-
-MANIFEST, RECORDS = "run.json", "records.jsonl"
-_NAMES = tuple(each.name for each in fields(Manifest))
+from eyelid.evaluation.runs import RECORDS, read_manifest, records_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,11 @@ class Run:
     label: str = ""
 
     @property
+    def partial(self) -> bool:
+        """Whether rows are missing."""
+        return len(self.records) < self.manifest.samples
+
+    @property
     def defended(self) -> bool:
         return self.manifest.defense != "none"
 
@@ -45,12 +47,14 @@ def read_run(folder: Path, *, partial: bool = False) -> Run:
     Raises:
         ConfigurationError: a file is missing or broken, a row is there twice, or rows are missing.
     """
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     records = _records(folder / RECORDS)
     if len(records) > manifest.samples or (len(records) < manifest.samples and not partial):
         raise ConfigurationError(
             f"{folder} holds {len(records)} of {manifest.samples} rows; finish the run, or ask for a partial report"
         )
+    if not records:
+        raise ConfigurationError(f"{folder} holds no rows; start the run first")
     return Run(folder.name, manifest, tuple(sorted(records, key=lambda record: record.id)))
 
 
@@ -81,7 +85,7 @@ def labelled(runs: Sequence[Run]) -> list[Run]:
 
 def _same_rows(one: str, first: Manifest, other: str, second: Manifest) -> None:
     for name in ("benchmark", "options", "samples", "fingerprint"):
-        here, there = getattr(first, name), getattr(second, name)
+        here, there = first.settings[name], second.settings[name]
         if here != there:
             raise ConfigurationError(
                 f"{one} and {other} cannot stand in one table: their {name} differ ({here!r} and {there!r}); "
@@ -89,37 +93,13 @@ def _same_rows(one: str, first: Manifest, other: str, second: Manifest) -> None:
             )
 
 
-def _manifest(folder: Path) -> Manifest:
-    path = folder / MANIFEST
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        known = {name: raw[name] for name in _NAMES if name in raw}
-        return Manifest(**{**known, "judges": tuple(known.get("judges", ()))})
-    except OSError:
-        raise ConfigurationError(f"{path} cannot be read; is {folder} the folder of a run?") from None
-    except (ValueError, TypeError, KeyError):
-        raise ConfigurationError(f"{path} does not describe a run; was it edited or cut?") from None
-
-
 def _records(path: Path) -> list[Record]:
     records: dict[str, Record] = {}
     try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    _add(records, line, f"{path}, line {number}")
+        for record in records_in(path):
+            if record.id in records:
+                raise ConfigurationError(f"{path} holds a row twice, and a row counts once; was the file edited?")
+            records[record.id] = record
     except OSError:
         raise ConfigurationError(f"{path} cannot be read; is it the folder of a run?") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path} is not UTF-8; was it edited or cut?") from None
     return list(records.values())
-
-
-def _add(records: dict[str, Record], line: str, place: str) -> None:
-    try:
-        record = Record.from_json(line)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{place}: {error}") from None
-    if record.id in records:
-        raise ConfigurationError(f"{place}: the row was there before; a row counts once")
-    records[record.id] = record

@@ -1,0 +1,102 @@
+"""The figures that matter most, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eyelid.evaluation.samples import Kind
+from eyelid.evaluation.tables._attribution import Attribution
+from eyelid.evaluation.tables._blocks import Block
+from eyelid.evaluation.tables._cost import cost
+from eyelid.evaluation.tables._detection import detection
+from eyelid.evaluation.tables._layout import Measured, Scope
+from eyelid.evaluation.tables._measures import Counted
+from eyelid.evaluation.tables._runs import Run
+from eyelid.evaluation.tables._sections import Section
+from eyelid.evaluation.tables._words import listed, percent
+
+
+def headline(runs: Sequence[Run], blocks: Sequence[Block], *, seed: int = 0) -> list[str]:
+    """A sentence or two for each run and measure, by the first judge that has something to say of it."""
+    sentences: list[str] = []
+    for run in runs:
+        told: set[str] = set()
+        for block in blocks:
+            for section in block.sections:
+                for count in section.counts:
+                    if count.run.label == run.label and section.measure.kind not in told:
+                        told.add(section.measure.kind)
+                        sentences += _measured(section, count, seed)
+                        sentences += _alarms(block, run, section.measure.kind)
+        sentences += _found(run)
+        sentences += _waited(run)
+    return sentences
+
+
+def _measured(section: Section, count: Counted, seed: int) -> list[str]:
+    scope = headline_scope(section)
+    means = [(c, m) for c in section.conditions if (m := section.mean(count, c, scope, seed)) is not None]
+    what = section.measure.what
+    mean = f" ({scope.name}, macro; judge {count.judge})" if scope else f" (judge {count.judge})"
+    model = count.run.manifest.host or "the model"
+    if not count.run.defended:
+        shares = [f"{percent(m.before.value)}{_place(c)}" for c, m in means]
+        return [f"Without a defence the {what} of {model} is {listed(shares)}{mean}."]
+    sentences = []
+    for verb, wanted in (("raised", 1), ("lowered", -1), ("did not clearly change", 0)):
+        found = [(c, m) for c, m in means if _direction(m) == wanted]
+        if found:
+            shares = [f"from {percent(m.before.value)} to {percent(m.after.value)}{_place(c)}" for c, m in found]
+            colon = ":" if wanted == 0 else ""
+            sentences.append(f"{count.run.label} {verb} the {what} of {model}{colon} {listed(shares)}{mean}.")
+    return sentences
+
+
+def headline_scope(section: Section) -> Scope | None:
+    """Of which scenarios sentences give the mean: all of them."""
+    return section.scopes[0] if section.scopes else None
+
+
+def _direction(measured: Measured) -> int:
+    """1 or -1 where the 95 % interval of the difference lies on one side of zero, else 0."""
+    span = measured.difference.interval
+    return int(span.low > 0) - int(span.high < 0)
+
+
+def _place(condition: str) -> str:
+    return f" ({condition})" if condition else ""
+
+
+def _alarms(block: Block, run: Run, kind: str) -> list[str]:
+    found = block.attributions.get((run.label, kind), Attribution())
+    if not run.defended or not found.harmless:
+        return []
+    which = "answers to harmful requests that were safe" if kind == Kind.HARMFUL.value else "answers to harmless ones"
+    if kind == Kind.UTILITY.value:
+        which = "answers to ordinary questions"
+    rate = percent(found.false_alarms / found.harmless)
+    return [f"For nothing it changed {found.false_alarms:,} of {found.harmless:,} {which} ({rate})."]
+
+
+def _found(run: Run) -> list[str]:
+    measured = detection(run.records)
+    if measured is None or not run.defended:
+        return []
+    parts = []
+    if measured.harmful:
+        parts.append(f"{percent(measured.found / measured.harmful)} of {measured.harmful:,} harmful texts")
+    if measured.harmless:
+        parts.append(f"{percent(measured.false / measured.harmless)} of {measured.harmless:,} harmless ones")
+    area = f" (area under the ROC curve {measured.auroc:.3f})" if measured.auroc is not None else ""
+    failed = f"; {measured.failed:,} looks failed" if measured.failed else ""
+    return [f"{run.label} flagged {listed(parts)}{area}{failed}."]
+
+
+def _waited(run: Run) -> list[str]:
+    asked = [record for record in run.records if record.kind != Kind.LABELLED.value]
+    if not run.defended or not asked:
+        return []
+    spent = cost(asked)
+    if spent.ratio is None:
+        return []
+    return [f"With it an answer took {spent.ratio:.2f} times as long, and {spent.calls:.2f} calls of the model."]
