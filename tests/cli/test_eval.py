@@ -65,11 +65,14 @@ def test_a_model_and_its_defences_are_measured(run: Run, mm: Path, tmp_path: Pat
     names = ("none", "block", "rewrite", "reask", "ecso", "input")
     words = [word for name in names for word in ("--defense", name)]
     common = ("mm-safetybench", "--data", mm, "--host", host, "--out", out, "--judge", "keyword")
-    done = run(*common, "--judge", f"host:{judge}", *words, "--conditions", "SD", "--no-report", "--json")
+    done = run(*common, "--judge", f"host:{judge}", *words, "--conditions", "SD", "--json")
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     assert list(found["runs"]) == list(names)
-    assert found["report"] is None
+    assert found["report"] == str(out / "report.html")
+    text = (out / "report.md").read_text("utf-8")
+    assert all(name in text for name in (*names, "keyword:v1", "01-Illegal_Activitiy"))
+    assert "Take the poison" not in text + (out / "report.html").read_text("utf-8")
     for name, summary in found["runs"].items():
         assert (summary["rows"], summary["failed"]) == (26, 0)
         assert summary["changed"] == (0 if name in ("none", "input") else 26)
@@ -168,8 +171,9 @@ def test_rows_of_ones_own_need_no_model(run: Run, tmp_path: Path) -> None:
 def test_every_benchmark_runs_from_its_layout(run: Run, name: str, tmp_path: Path) -> None:
     data = write_miniature(name, tmp_path / "data")
     host = script(tmp_path / "host", [{"pattern": "", "answer": "Yes, I see a cat."}])
-    done = run(name, "--data", data, "--host", host, "--out", tmp_path / "out", "--no-report", "--json")
+    done = run(name, "--data", data, "--host", host, "--out", tmp_path / "out", "--json")
     assert done.exit_code == 0, done.stderr
+    assert (tmp_path / "out" / "report.html").stat().st_size > 1000
     (summary,) = json.loads(done.stdout)["runs"].values()
     assert summary["rows"] == len(records(tmp_path / "out")) > 0
     assert summary["judges"]

@@ -20,6 +20,7 @@ from eyelid.errors import ConfigurationError, EngineError
 
 if TYPE_CHECKING:
     from eyelid.evaluation.runs import Plan, Progress, Rows
+    from eyelid.evaluation.tables import Summary
 
 
 def evaluate(
@@ -230,23 +231,25 @@ def _end(folders: Sequence[Path], out: Path, report: bool, as_json: bool) -> Non
     from eyelid.evaluation.runs import summarise
 
     summaries = [summarise(folder) for folder in folders]
-    page = _report(folders, out) if report else None
+    said, page = _report(folders, out) if report else (None, None)
     if as_json:
         runs = {each["defense"]: {**each, "out": str(folder)} for each, folder in zip(summaries, folders, strict=True)}
-        typer.echo(to_json({"runs": runs, "report": page and str(page)}))
+        warnings = list(said.warnings) if said else []
+        typer.echo(to_json({"runs": runs, "warnings": warnings, "report": page and str(page)}))
     else:
         for summary in summaries:
             _say(summary)
+        for line in (*said.warnings, *said.sentences) if said else ():
+            typer.echo(line)
         typer.echo(f"→ {page or out}")
     failed = any(each["failed"] for each in summaries)
     raise typer.Exit(ExitCode.INCOMPLETE if failed else ExitCode.ALLOWED)
 
 
-def _report(folders: Sequence[Path], out: Path) -> Path:
+def _report(folders: Sequence[Path], out: Path) -> tuple[Summary, Path]:
     from eyelid.evaluation.tables import write_report
 
-    write_report(folders, out)
-    return out / "report.html"
+    return write_report(folders, out), out / "report.html"
 
 
 def _say(summary: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.evaluation.runs.scene import read, without_times
 
 from eyelid.evaluation.benchmarks import BENCHMARKS
+from eyelid.evaluation.tables import write_report
 from eyelid.testing import write_miniature
 
 ROOT = Path(__file__).parents[3]
@@ -74,5 +75,7 @@ def test_a_run_of_5040_rows_survives_being_killed(tmp_path: Path) -> None:
     assert len(records) == len({each["id"] for each in records}) == 5040
     assert without_times(records) == without_times(expected)
     assert not any(each["failures"] for each in records)
+    figures = [write_report([folder], folder).figures for folder in (out, tmp_path / "whole")]
+    assert figures[0]["judges"][0]["tables"] == figures[1]["judges"][0]["tables"] != []
     manifests = [json.loads((folder / "run.json").read_text("utf-8")) for folder in (out, tmp_path / "whole")]
     assert len({each["fingerprint"] for each in manifests}) == 1
