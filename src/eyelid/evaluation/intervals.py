@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -140,6 +141,12 @@ def macro_intervals(
     """
     if not strata or any(stratum.rows < 1 for stratum in strata):
         raise ValueError("a mean over scenarios needs scenarios with rows")
+    return _macro_intervals(tuple(strata), confidence, seed, resamples)
+
+
+# A report prints the same mean in several places.
+@lru_cache(maxsize=256)
+def _macro_intervals(strata: tuple[Pairs, ...], confidence: float, seed: int, resamples: int) -> MeanIntervals:
     drawn = _resampled(strata, np.random.default_rng(seed), resamples)
     before, after = drawn[..., 0] + drawn[..., 2], drawn[..., 0] + drawn[..., 1]
     shares_before = [_Known(s.before / s.rows, wilson(s.before, s.rows, confidence=confidence)) for s in strata]

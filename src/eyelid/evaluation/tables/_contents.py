@@ -30,7 +30,7 @@ class Contents:
 
     Args:
         title: of the page.
-        sentences: the figures that matter most; the first one first.
+        paragraphs: the figures that matter most, in sentences; one paragraph for each run.
         warnings: what a reader must know before any figure.
         runs: in the order of their columns.
         blocks: one for each judge.
@@ -44,7 +44,7 @@ class Contents:
     """
 
     title: str
-    sentences: tuple[str, ...]
+    paragraphs: tuple[tuple[str, ...], ...]
     warnings: tuple[str, ...]
     runs: tuple[Run, ...] = field(repr=False)
     blocks: tuple[Block, ...] = field(repr=False)
@@ -56,6 +56,11 @@ class Contents:
     lines: tuple[Line, ...] = ()
     published: tuple[Table, ...] = ()
     examples: tuple[Listing, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of the paragraphs."""
+        return tuple(sentence for paragraph in self.paragraphs for sentence in paragraph)
 
     def inconsistencies(self) -> list[Inconsistency]:
         """Numbers of this report that contradict each other."""
@@ -75,7 +80,7 @@ def contents(
     costs = {run.label: cost(run.records) for run in runs}
     return Contents(
         title=title or f"{title_of(benchmark)}: {', '.join(run.label for run in runs)}",
-        sentences=tuple(headline(runs, blocks, seed=seed)),
+        paragraphs=tuple(map(tuple, headline(runs, blocks, seed=seed))),
         warnings=tuple(_warnings(runs, blocks)),
         runs=tuple(runs),
         blocks=tuple(blocks),
@@ -98,16 +103,23 @@ def _warnings(runs: Sequence[Run], blocks: Sequence[Block]) -> list[str]:
                 f"{run.label} is not finished: {len(run.records):,} of {run.manifest.samples:,} rows. "
                 "What is missing may be unlike what is there."
             )
-        failed = sum(map(looks_failed, run.records))
-        if failed:
-            found.append(f"{run.label}: {failed:,} of {len(run.records):,} rows failed; none of them counts as good.")
+    failed = {run.label: sum(map(looks_failed, run.records)) for run in runs}
+    if any(failed.values()):
+        found.append(f"Failed rows: {_by_run(failed)}. None of them counts as good.")
     for each in blocks:
         for section in each.sections:
-            for count in section.counts:
-                if count.unread:
-                    what = f"{count.unread:,} rows without a verdict on the {section.measure.what}"
-                    found.append(f"{count.run.label}, judge {each.judge}: {what}; they do not count as good.")
+            unread = {count.run.label: count.unread for count in section.counts}
+            if any(unread.values()):
+                what = section.measure.what
+                found.append(
+                    f"Rows without a verdict on the {what} by {each.judge}, failed ones included: {_by_run(unread)}. "
+                    "They do not count as good."
+                )
     return found
+
+
+def _by_run(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} of {label}" for label, count in counts.items() if count)
 
 
 def _costs(runs: Sequence[Run], costs: Mapping[str, Cost]) -> Listing:
@@ -122,7 +134,7 @@ def _costs(runs: Sequence[Run], costs: Mapping[str, Cost]) -> Listing:
         rows.append(
             (
                 run.label,
-                f"{spent.calls:.2f}",
+                f"{spent.calls:.2f}" if asked else ABSENT,
                 numbers if asked else ABSENT,
                 *tokens,
                 *(direct if asked else [ABSENT] * 3),

@@ -16,39 +16,46 @@ from eyelid.evaluation.tables._sections import Section
 from eyelid.evaluation.tables._words import listed, percent
 
 
-def headline(runs: Sequence[Run], blocks: Sequence[Block], *, seed: int = 0) -> list[str]:
-    """A sentence or two for each run and measure, by the first judge that has something to say of it."""
+def headline(runs: Sequence[Run], blocks: Sequence[Block], *, seed: int = 0) -> list[list[str]]:
+    """A few sentences for each run, by the first judge that has something to say of each measure.
+
+    A run without a defence is passed over where another one of the same model says how it answers by itself.
+    """
+    told = {run.manifest.host for run in runs if run.defended}
+    found = [_sentences(run, blocks, seed) for run in runs if run.defended or run.manifest.host not in told]
+    return [sentences for sentences in found if sentences]
+
+
+def _sentences(run: Run, blocks: Sequence[Block], seed: int) -> list[str]:
     sentences: list[str] = []
-    for run in runs:
-        told: set[str] = set()
-        for block in blocks:
-            for section in block.sections:
-                for count in section.counts:
-                    if count.run.label == run.label and section.measure.kind not in told:
-                        told.add(section.measure.kind)
-                        sentences += _measured(section, count, seed)
-                        sentences += _alarms(block, run, section.measure.kind)
-        sentences += _found(run)
-        sentences += _waited(run)
-    return sentences
+    told: set[str] = set()
+    for block in blocks:
+        for section in block.sections:
+            for count in section.counts:
+                if count.run.label == run.label and section.measure.kind not in told:
+                    told.add(section.measure.kind)
+                    sentences += _measured(section, count, seed)
+                    sentences += _alarms(block, run, section.measure.kind)
+    return [*sentences, *_found(run), *_waited(run)]
 
 
 def _measured(section: Section, count: Counted, seed: int) -> list[str]:
     scope = headline_scope(section)
     means = [(c, m) for c in section.conditions if (m := section.mean(count, c, scope, seed)) is not None]
     what = section.measure.what
-    mean = f" ({scope.name}, macro; judge {count.judge})" if scope else f" (judge {count.judge})"
+    extent = f", on average over {len(scope.scenarios)} scenarios" if scope else ""
+    basis = f"{extent}, as judged by {count.judge}"
     model = count.run.manifest.host or "the model"
     if not count.run.defended:
         shares = [f"{percent(m.before.value)}{_place(c)}" for c, m in means]
-        return [f"Without a defence the {what} of {model} is {listed(shares)}{mean}."]
+        return [f"Without a defence the {what} of {model} is {listed(shares)}{basis}."]
     sentences = []
     for verb, wanted in (("raised", 1), ("lowered", -1), ("did not clearly change", 0)):
         found = [(c, m) for c, m in means if _direction(m) == wanted]
         if found:
             shares = [f"from {percent(m.before.value)} to {percent(m.after.value)}{_place(c)}" for c, m in found]
             colon = ":" if wanted == 0 else ""
-            sentences.append(f"{count.run.label} {verb} the {what} of {model}{colon} {listed(shares)}{mean}.")
+            sentences.append(f"{count.run.label} {verb} the {what} of {model}{colon} {listed(shares)}{basis}.")
     return sentences
 
 
@@ -71,11 +78,15 @@ def _alarms(block: Block, run: Run, kind: str) -> list[str]:
     found = block.attributions.get((run.label, kind), Attribution())
     if not run.defended or not found.harmless:
         return []
-    which = "answers to harmful requests that were safe" if kind == Kind.HARMFUL.value else "answers to harmless ones"
-    if kind == Kind.UTILITY.value:
-        which = "answers to ordinary questions"
     rate = percent(found.false_alarms / found.harmless)
-    return [f"For nothing it changed {found.false_alarms:,} of {found.harmless:,} {which} ({rate})."]
+    return [f"It changed {found.false_alarms:,} of {found.harmless:,} answers {_NO_REASON[kind]} ({rate})."]
+
+
+_NO_REASON = {
+    Kind.HARMFUL.value: "that were safe already",
+    Kind.HARMLESS.value: "to harmless requests",
+    Kind.UTILITY.value: "to ordinary questions",
+}
 
 
 def _found(run: Run) -> list[str]:
@@ -88,7 +99,7 @@ def _found(run: Run) -> list[str]:
     if measured.harmless:
         parts.append(f"{percent(measured.false / measured.harmless)} of {measured.harmless:,} harmless ones")
     area = f" (area under the ROC curve {measured.auroc:.3f})" if measured.auroc is not None else ""
-    failed = f"; {measured.failed:,} looks failed" if measured.failed else ""
+    failed = f"; failed looks: {measured.failed:,}" if measured.failed else ""
     return [f"{run.label} flagged {listed(parts)}{area}{failed}."]
 
 

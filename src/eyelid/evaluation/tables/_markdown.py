@@ -14,7 +14,7 @@ from eyelid.evaluation.tables._words import ABSENT, interval, number
 
 def markdown(report: Contents, *, drawn: bool) -> str:
     """The text, in UTF-8; `drawn` says whether the page beside it has the drawings."""
-    parts = [f"# {escaped(report.title)}", *(escaped(sentence) for sentence in report.sentences)]
+    parts = [f"# {escaped(report.title)}", *(escaped(" ".join(each)) for each in report.paragraphs)]
     parts += [f"> {escaped(warning)}" for warning in report.warnings]
     parts += [
         "Drawings are on the page report.html." if drawn else "matplotlib is not installed: there are no drawings."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eyelid.evaluation.report import visible
 from eyelid.evaluation.tables._printed import Column, Table
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ def waits(seconds: Mapping[str, Sequence[float]]) -> str:
                 chosen = np.unique(np.linspace(0, len(ordered) - 1, 400).astype(int))
                 ordered, steps = ordered[chosen], steps[chosen]
             axes.step(ordered, 100 * steps, where="post", color=colour, linewidth=1.8, label=name)
-        if all(min(values) > 0 for values in seconds.values()):
+        low, high = min(map(min, seconds.values())), max(map(max, seconds.values()))
+        if low > 0 and high / low > 5:
             axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
         _plain(axes, "seconds", "% of the rows answered by then")
         axes.set_ylim(0, 101)
         axes.legend(loc="lower right", frameon=False, labelcolor=_INK)
@@ -114,7 +118,7 @@ def _bars(axes: Axes, rows: Sequence[str], columns: Sequence[Column], title: str
         axes.barh(y, values, height=height * 0.86, color=_BEFORE if column.role == "before" else _AFTER)
         axes.errorbar(values, y, xerr=[low, high], fmt="none", ecolor=_INK, elinewidth=1, capsize=0)
     _plain(axes, "%", "")
-    axes.set(xlim=(0, 100), xticks=(0, 25, 50, 75, 100))
+    axes.set(xlim=(0, 102), xticks=(0, 25, 50, 75))
     axes.tick_params(axis="y", length=0)
     axes.set_title(title, fontsize=11, loc="left", color=_INK)
 
@@ -180,7 +184,7 @@ def _svg(figure: Figure, label: str) -> str:
     width = re.search(r'width="([\d.]+)pt"', head)
     head = re.sub(r' (width|height)="[\d.]+pt"', "", head)
     limit = f' style="max-width:{float(width[1]) * 1.25:.0f}px"' if width else ""
-    return f'{head} role="img" aria-label="{_attribute(label)}"{limit}>{rest}'
+    return visible(f'{head} role="img" aria-label="{_attribute(label)}"{limit}>{rest}')
 
 
 def _attribute(text: str) -> str:

@@ -74,11 +74,8 @@ def write_report(
         ConfigurationError: a folder holds no finished run, or two were run on other rows; the message says which.
         InconsistentReportError: numbers of the report contradict each other; nothing is written.
     """
-    report = contents(read_runs(runs, partial=partial), title=title, anchors=anchors, examples=examples, seed=seed)
-    wrong = report.inconsistencies()
-    if wrong:
-        lines = "".join(f"\n  - {each}" for each in wrong)
-        raise InconsistentReportError(f"the report contradicts itself and was not written:{lines}")
+    found = read_runs(runs, partial=partial)
+    report = _checked(contents(found, title=title, anchors=anchors, examples=examples, seed=seed))
     drawn = can_draw() if drawings is None else drawings
     figures = _figures(report)
     texts = {
@@ -90,6 +87,14 @@ def write_report(
     for name, text in texts.items():
         _write(out / name, text)
     return Summary(report.title, report.sentences, report.warnings, figures)
+
+
+def _checked(report: Contents) -> Contents:
+    wrong = report.inconsistencies()
+    if wrong:
+        lines = "".join(f"\n  - {each}" for each in wrong)
+        raise InconsistentReportError(f"the report contradicts itself and was not written:{lines}")
+    return report
 
 
 def _figures(report: Contents) -> dict[str, Any]:

@@ -39,8 +39,8 @@ class Section:
     def mean(self, count: Counted, condition: str, scope: Scope | None = None, seed: int = 0) -> Measured | None:
         """The unweighted mean of a run over the scenarios of a scope; `None` where there are no rows."""
         column = count.column(condition)
-        scenarios = column if scope is None else [each for each in scope.scenarios if each in column]
-        return macro([column[scenario] for scenario in sorted(scenarios)], seed) if scenarios else None
+        scenarios = sorted(column) if scope is None else [each for each in scope.scenarios if each in column]
+        return macro([column[scenario] for scenario in scenarios], seed) if scenarios else None
 
 
 def section(benchmark: str, measure: Measure, counts: Sequence[Counted], *, seed: int = 0) -> Section:
