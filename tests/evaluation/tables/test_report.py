@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 from tests.evaluation.tables.making import JUDGE, SIZES, asked, cells, given, published, write_run
 
 from eyelid.errors import ConfigurationError
