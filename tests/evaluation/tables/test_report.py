@@ -59,9 +59,7 @@ def test_a_small_run(tmp_path: Path) -> None:
         "reask raised the harmless rate of llava-1.5-7b from 50.0 % to 92.5 % (SD), on average over 2 scenarios, "
         f"as judged by {JUDGE}."
     )
-    assert found.sentences[1].startswith(
-        "reask did not clearly change the harmless rate of llava-1.5-7b: from 100.0 % to 100.0 % (TYPO)"
-    )
+    assert found.sentences[1].startswith("reask left the harmless rate of llava-1.5-7b at 100.0 % (TYPO)")
     # One of 8 + 24 answers that were safe already was changed.
     assert "It changed 1 of 32 answers that were safe already (3.1 %)." in found.sentences
     written = tables((tmp_path / "out" / "report.md").read_text("utf-8"))
@@ -88,6 +86,17 @@ def test_a_small_run(tmp_path: Path) -> None:
     figures = json.loads((tmp_path / "out" / "summary.json").read_text("utf-8"))
     assert figures == json.loads(json.dumps(found.figures))
     assert figures["judges"][0]["attribution"][0]["false_alarms"] == 1
+
+
+def test_a_change_within_chance_is_called_so(tmp_path: Path) -> None:
+    rows = cells("01-Illegal_Activitiy", "SD", both=20, gained=3, lost=1, neither=20)
+    found = write_report([write_run(tmp_path / "run", rows)], tmp_path / "out", drawings=False)
+    assert found.headline.startswith(
+        "reask moved within chance the harmless rate of llava-1.5-7b from 47.7 % to 52.3 %"
+    )
+    worse = cells("01-Illegal_Activitiy", "SD", both=20, gained=1, lost=20, neither=3)
+    found = write_report([write_run(tmp_path / "worse", worse)], tmp_path / "out", drawings=False)
+    assert found.headline.startswith("reask lowered the harmless rate of llava-1.5-7b from 90.9 % to 47.7 %")
 
 
 def test_the_published_table_comes_out_as_it_was_published(tmp_path: Path) -> None:

@@ -128,7 +128,10 @@ def _costs(runs: Sequence[Run], costs: Mapping[str, Cost]) -> Listing:
         spent = costs[run.label]
         asked = any(record.kind != Kind.LABELLED.value for record in run.records)
         numbers = " · ".join(f"{rows_:,} × {calls}" for calls, rows_ in spent.calls_by_number.items())
-        tokens = [ABSENT if each is None else f"{each:,.0f}" for each in (spent.prompt_tokens, spent.reply_tokens)]
+        tokens = [
+            ABSENT if each is None or not asked else f"{each:,.0f}"
+            for each in (spent.prompt_tokens, spent.reply_tokens)
+        ]
         direct = [seconds(each) for each in (spent.direct.mean, spent.direct.p50, spent.direct.p95)]
         final = [seconds(each) for each in (spent.final.mean, spent.final.p50, spent.final.p95)]
         rows.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eyelid.evaluation.samples import Kind
 from eyelid.evaluation.tables._attribution import Attribution
@@ -50,24 +50,31 @@ def _measured(section: Section, count: Counted, seed: int) -> list[str]:
         shares = [f"{percent(m.before.value)}{_place(c)}" for c, m in means]
         return [f"Without a defence the {what} of {model} is {listed(shares)}{basis}."]
     sentences = []
-    for verb, wanted in (("raised", 1), ("lowered", -1), ("did not clearly change", 0)):
-        found = [(c, m) for c, m in means if _direction(m) == wanted]
+    for verb, chosen in _VERBS.items():
+        found = [(c, m) for c, m in means if chosen(m)]
         if found:
-            shares = [f"from {percent(m.before.value)} to {percent(m.after.value)}{_place(c)}" for c, m in found]
-            colon = ":" if wanted == 0 else ""
-            sentences.append(f"{count.run.label} {verb} the {what} of {model}{colon} {listed(shares)}{basis}.")
+            shares = [f"{_change(m)}{_place(c)}" for c, m in found]
+            sentences.append(f"{count.run.label} {verb} the {what} of {model} {listed(shares)}{basis}.")
     return sentences
+
+
+def _change(measured: Measured) -> str:
+    before, after = measured.before.value, measured.after.value
+    return f"at {percent(after)}" if before == after else f"from {percent(before)} to {percent(after)}"
+
+
+#: What a defence did → whether it is so: by the 95 % interval of the difference, as far as there is one.
+_VERBS: Mapping[str, Callable[[Measured], bool]] = {
+    "raised": lambda m: m.difference.interval.low > 0,
+    "lowered": lambda m: m.difference.interval.high < 0,
+    "moved within chance": lambda m: m.before.value != m.after.value and 0 in m.difference.interval,
+    "left": lambda m: m.before.value == m.after.value,
+}
 
 
 def headline_scope(section: Section) -> Scope | None:
     """Of which scenarios sentences give the mean: all of them."""
     return section.scopes[0] if section.scopes else None
-
-
-def _direction(measured: Measured) -> int:
-    """1 or -1 where the 95 % interval of the difference lies on one side of zero, else 0."""
-    span = measured.difference.interval
-    return int(span.low > 0) - int(span.high < 0)
 
 
 def _place(condition: str) -> str:
@@ -110,4 +117,5 @@ def _waited(run: Run) -> list[str]:
     spent = cost(asked)
     if spent.ratio is None:
         return []
-    return [f"With it an answer took {spent.ratio:.2f} times as long, and {spent.calls:.2f} calls of the model."]
+    ratio = f"{spent.ratio:.2f}" if spent.ratio < 10 else f"{spent.ratio:,.0f}"
+    return [f"With it an answer took {ratio} times as long, and {spent.calls:.2f} calls of the model."]

@@ -88,6 +88,8 @@ def waits(seconds: Mapping[str, Sequence[float]]) -> str:
         low, high = min(map(min, seconds.values())), max(map(max, seconds.values()))
         if low > 0 and high / low > 5:
             axes.set_xscale("log")
+            if high / low < 300:
+                axes.xaxis.set_major_locator(_ticks())
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
         _plain(axes, "seconds", "% of the rows answered by then")
@@ -149,6 +151,12 @@ def _patch(colour: str) -> object:
     from matplotlib.patches import Patch
 
     return Patch(color=colour)
+
+
+def _ticks() -> Any:
+    from matplotlib.ticker import LogLocator
+
+    return LogLocator(subs=(1, 2, 5))
 
 
 def _cycle() -> Iterator[str]:
