@@ -8,6 +8,7 @@ from tests.synthesis.scene import DETECTOR_RULES, closer, files, labelling, line
 
 from eyelid.errors import ConfigurationError
 from eyelid.guard import Guard
+from eyelid.protocols import AskRequest
 from eyelid.synthesis import RECORDS, SFT, Keep, Source, Utility, synthesize_ecso
 from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader, FaultyDetector
 from eyelid.types import Failure
@@ -303,6 +304,25 @@ def test_failed_rows_are_asked_again_when_wanted(tmp_path: Path) -> None:
     assert make(tmp_path, labelling(host))["counts"]["kept"] == 0
     assert host.count == 0
     assert make(tmp_path, labelling(host), retry_failed=True)["counts"]["kept"] == 12
+    make(tmp_path, labelling(), out="whole")
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_asking_again_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    make(tmp_path, labelling(closer(what=Failure("ask", "unavailable"))))
+    host = closer()
+
+    def stops(request: AskRequest) -> str:
+        if host.count > 14:
+            raise KeyboardInterrupt
+        return request.prompt
+
+    host.answers["what"] = stops
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, labelling(host, batch=2), retry_failed=True)
+    assert 0 < len(read(tmp_path / "out" / "records.retry.jsonl")) < 12
+    assert make(tmp_path, labelling())["counts"]["kept"] == 0
+    make(tmp_path, labelling(), retry_failed=True)
     make(tmp_path, labelling(), out="whole")
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 

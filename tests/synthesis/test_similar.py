@@ -26,7 +26,7 @@ def test_no_two_texts_that_stay_are_similar(texts: list[str]) -> None:
     kept = [text for text in texts if not seen.add(text)]
     pairs = [(one, other) for place, one in enumerate(kept) for other in kept[:place]]
     assert all(normalised(one) != normalised(other) for one, other in pairs)
-    # A pair at the threshold meets with a chance of 0.9998; well above it is certain enough for a test.
+    # At the threshold one in some thousand is missed; well above it none that a test would ever see.
     assert all(similarity(one, other) < 0.95 for one, other in pairs)
 
 

@@ -51,7 +51,7 @@ def _lines(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if line.strip():
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise wrong(path, number, "not JSON") from None
             yield number, _object(row, path, number)
 

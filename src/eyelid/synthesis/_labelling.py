@@ -180,7 +180,7 @@ def _record(row: Unlabelled, closed: ClosedAnswer | None, code: str = "") -> dic
         "text": closed.text,
         "unsafe": _unsafe(closed),
         "unsafe_answer": closed.direct if closed.replaced else "",
-        "replaced": closed.replaced,
+        "replaced": closed.replaced and not closed.failures,
         "caption": reasked.caption if reasked else "",
         "calls": [call.step for call in closed.calls],
         "failures": [f"{failure.stage}:{failure.code}" for failure in closed.failures],
