@@ -15,6 +15,7 @@ from eyelid.cli.eval import evaluate
 from eyelid.cli.report import report
 from eyelid.cli.scan import scan
 from eyelid.cli.serve import serve
+from eyelid.cli.synthesize import synthesize
 from eyelid.cli.train import calibrate, export, train
 
 app = typer.Typer(
@@ -47,3 +48,4 @@ for verb in (check, scan, report, demo, doctor, bench, serve, calibrate, export)
     app.command()(verb)
 app.command("eval")(evaluate)
 app.add_typer(train, name="train")
+app.add_typer(synthesize, name="synthesize")

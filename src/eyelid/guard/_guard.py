@@ -87,7 +87,8 @@ class Guard:
         asking = [name for name in Surface if policy.for_surface(name).strategy is Strategy.REASK]
         if asking and self._parts["host"] is None:
             raise PolicyError(
-                f'the strategy of {asking[0]} is "reask", which asks the model again: give the guard a `host` (a command: --model)'
+                f'the strategy of {asking[0]} is "reask", which asks the model again: '
+                "give the guard a `host` (a command: --model)"
             )
         self.policy = policy
         self._detectors = {surface: self._on(surface, tuple(self._by_name)) for surface in Surface}
