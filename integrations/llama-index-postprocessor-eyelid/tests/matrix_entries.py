@@ -28,6 +28,7 @@ from tests.matrix import Entry, dump, listening, settled
 from tests.nodes_of import BAD, BAD_IMAGE, b64, everything, scored, text
 from tests.test_engines_query import Canned, Recipe
 
+_PICTURE = b"\x89PNG a kettle"
 _WAYS = {"query": ("query", False), "aquery": ("aquery", False), "query, streamed": ("query", True)}
 _WAYS["aquery, streamed"] = ("aquery", True)
 
@@ -149,6 +150,35 @@ async def model(harm: str, guard: Guard | None) -> dict[str, str]:
     return seen
 
 
+_STEPS = {"Is the answer harmful": f"Yes {BAD}", "Describe the image": f"A sign: {BAD}", "cannot see": CLEAN}
+
+
+async def reasked(harm: str, guard: Guard | None) -> dict[str, str]:
+    """A question with an image; the marker is in the answer, in the verdict on it and in the caption."""
+
+    def answer(messages: Any, options: Any) -> str:
+        text = messages[-1].content or ""
+        return next((said for words, said in _STEPS.items() if words in text), ANSWER)
+
+    question = ChatMessage(role="user", blocks=[ImageBlock(image=_PICTURE), TextBlock(text=ASKED)])
+    with listening() as seen:
+        for mode in ("buffer", "sentence"):
+            llm: Any = FakeLLM(answer=answer)
+            llm = guard_llm(llm, guard, strategy="reask", stream=mode) if guard else llm
+            seen[f"chat, {mode}"] = dump(llm.chat([question]))
+            seen[f"achat, {mode}"] = dump(await llm.achat([question]))
+            seen[f"stream_chat, {mode}"] = dump(*llm.stream_chat([question]))
+            seen[f"astream_chat, {mode}"] = dump(*[each async for each in await llm.astream_chat([question])])
+            memory = ChatMemoryBuffer.from_defaults(token_limit=4000, tokenizer_fn=str.split)
+            handler = FunctionAgent(llm=llm, streaming=True).run(user_msg=question, memory=memory)
+            async for event in handler.stream_events():
+                view = f"FunctionAgent, {mode}: {type(event).__name__}"
+                seen[view] = seen.get(view, "") + dump(event, *event.model_dump().values())
+            seen[f"FunctionAgent, {mode}: result"] = dump(await handler)
+            seen[f"FunctionAgent, {mode}: memory"] = dump(*memory.get_all())
+    return seen
+
+
 async def _tried(call: Any) -> Any:
     """What a call gives, or the exception that it ends with."""
     try:
@@ -238,6 +268,13 @@ ENTRIES = (
         model,
         frozenset({"events tagged as raw"}),
         'The model inside still has events of its own; they carry the tag `eyelid="raw"`, so that a handler can tell.',
+    ),
+    Entry(
+        'guard_llm(strategy="reask"), asked about an image',
+        ("answer",),
+        reasked,
+        frozenset({"events tagged as raw"}),
+        "The marker is also in the model's verdict on its answer and in what it says of the image.",
     ),
     Entry(
         "guard_llm and guard_tools in agents",

@@ -169,7 +169,13 @@ def test_an_image_that_cannot_be_had_stops_the_answer(way: Way) -> None:
 
 def test_the_verdict_says_that_the_answer_was_flagged_and_shows_nothing_of_it() -> None:
     response = guard_llm(Model().llm, guard(), strategy="reask").chat(asked(IMAGE))
-    assert response.additional_kwargs["eyelid"]["action"] == "rewrite"
+    ruling = response.additional_kwargs["eyelid"]
+    assert (ruling["action"], ruling["reasked"]["unsafe"], ruling["reasked"]["risk"]) == ("rewrite", True, 1.0)
+    assert [(call["step"], call["images"]) for call in ruling["reasked"]["calls"]] == [
+        ("judge", 1),
+        ("caption", 1),
+        ("reask", 0),
+    ]
     assert RAW not in repr(response)
 
 

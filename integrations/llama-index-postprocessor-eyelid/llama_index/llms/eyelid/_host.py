@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -13,6 +12,7 @@ from llama_index.core.llms.llm import LLM
 
 from eyelid import Failure
 from eyelid.errors import ConfigurationError
+from eyelid.hosts import chances_of
 from eyelid.protocols import AskRequest, Reply
 from llama_index.llms.eyelid._source import raw
 
@@ -123,15 +123,7 @@ def _count(beside: Mapping[str, Any], names: Sequence[str]) -> int | None:
     return next((beside[name] for name in names if isinstance(beside.get(name), int)), None)
 
 
-def _chances(options: Sequence[str], response: ChatResponse) -> dict[str, float] | None:
-    """Of the alternatives for the first token, those that are an option, whatever their case and the space before."""
+def _chances(options: Sequence[str], response: ChatResponse) -> Mapping[str, float] | None:
+    """From the alternatives for the first token, where the model gives them."""
     first = response.logprobs[0] if response.logprobs else []
-    if not first:
-        return None
-    found = dict.fromkeys(options, 0.0)
-    for token in {each.token: each for each in first}.values():
-        option = token.token.strip().lower()
-        if option in found and token.logprob <= 0.0:
-            found[option] += math.exp(token.logprob)
-    whole = sum(found.values())
-    return {option: chance / max(1.0, whole) for option, chance in found.items()}
+    return chances_of([(each.token, each.logprob) for each in first], options) if first else None

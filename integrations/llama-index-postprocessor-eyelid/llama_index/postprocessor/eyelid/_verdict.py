@@ -9,6 +9,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index_instrumentation import get_dispatcher
 
 from eyelid import Action, Outcome, Status, Surface
+from eyelid.types import Reasked
 
 #: Where verdicts stand: in the `additional_kwargs` of a response, in the metadata of a node.
 KEY = "eyelid"
@@ -44,7 +45,8 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     """One verdict for all outcomes: the worst of them, with the failures of all. It never holds content.
 
     Keys: "action" ("allow", "rewrite", "block"), "status" ("clean", "flagged", "failed"), "surface", "category",
-    "score", "reason", "failures" (a list of "stage: code").
+    "score", "reason", "failures" (a list of "stage: code"). Where a model was asked again about its answer also
+    "reasked": whether the answer was taken for "unsafe", the "risk" that the model itself saw, and the "calls".
     """
     every = list(found)
     if not every:
@@ -52,7 +54,8 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
     surface, outcome = max(every, key=_weight)
     failures = [f"{failure.stage}: {failure.code}" for _, each in every for failure in each.failures]
     ruling = outcome.verdict
-    return _plain(
+    asked = next((each.reasked for _, each in every if each.reasked is not None), None)
+    plain = _plain(
         surface,
         ruling.action,
         outcome.status,
@@ -61,6 +64,20 @@ def verdict(found: Iterable[tuple[Surface, Outcome]]) -> dict[str, Any]:
         reason=ruling.reason,
         failures=list(dict.fromkeys(failures)),
     )
+    return plain if asked is None else {**plain, "reasked": _reasked(asked)}
+
+
+def _reasked(asked: Reasked) -> dict[str, Any]:
+    calls = [
+        {
+            "step": call.step,
+            "images": call.images,
+            "prompt_tokens": call.prompt_tokens,
+            "reply_tokens": call.reply_tokens,
+        }
+        for call in asked.steps
+    ]
+    return {"unsafe": asked.unsafe, "risk": round(asked.risk, 4), "calls": calls}
 
 
 def failed(surface: Surface, code: str) -> dict[str, Any]:
