@@ -26,6 +26,7 @@ def run(script: str) -> str:
         ("filter_tool_results.py", ["injection", "K-100", "K-200"]),
         ("guard_stream.py", ["Smile, ask people", "reached its threshold"]),
         ("check_images.py", ["allow", "block"]),
+        ("eyes_closed.py", ["A locksmith can open your own", "judge    with 1 image", "reask    with 0 images"]),
     ],
 )
 def test_it_shows_what_it_is_for(script: str, shown: list[str]) -> None:
@@ -38,6 +39,7 @@ def test_what_is_harmful_is_not_passed_on() -> None:
     assert "attacker.example" not in run("filter_tool_results.py")
     assert "beat her up" not in run("guard_stream.py")
     assert "4111" not in run("custom_detector.py")
+    assert "Push a pick" not in run("eyes_closed.py")
 
 
 def test_every_script_is_run() -> None:
