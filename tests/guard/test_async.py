@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import pytest
 from tests.guard.ways import WAYS, on
 
-from eyelid.guard import Guard
+from eyelid.guard import EyesClosed, Guard
 from eyelid.protocols import Assessment, ScoreRequest
-from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeReader
+from eyelid.testing import FakeDecoder, FakeDetector, FakeDetoxifier, FakeHost, FakeReader
 from eyelid.types import Exchange, Failure, Image, Surface
 
 #: Names that need no twin: none of them waits for anything.
-WITHOUT_TWIN = {"close", "policy", "under"}
+WITHOUT_TWIN = {"close", "host", "policy", "rules", "under"}
 
 
 class Slow(FakeDetector):
@@ -21,12 +21,13 @@ class Slow(FakeDetector):
         return super().score(batch)
 
 
-def test_every_public_name_has_an_async_twin_of_the_same_parameters() -> None:
-    public = {name for name in dir(Guard([FakeDetector()])) if not name.startswith("_")} - WITHOUT_TWIN
+@pytest.mark.parametrize("made", [Guard([FakeDetector()]), EyesClosed(FakeHost())], ids=["Guard", "EyesClosed"])
+def test_every_public_name_has_an_async_twin_of_the_same_parameters(made: Guard | EyesClosed) -> None:
+    public = {name for name in dir(made) if not name.startswith("_")} - WITHOUT_TWIN
     sync = {name for name in public if f"a{name}" in public}
     assert public == sync | {f"a{name}" for name in sync}
     for name in sync:
-        parameters, twins = (inspect.signature(getattr(Guard, each)).parameters for each in (name, f"a{name}"))
+        parameters, twins = (inspect.signature(getattr(type(made), each)).parameters for each in (name, f"a{name}"))
         assert list(parameters) == list(twins)
         assert [p.default for p in parameters.values()] == [p.default for p in twins.values()]
 
