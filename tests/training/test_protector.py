@@ -34,6 +34,7 @@ from eyelid.training.protector import (
     train_detoxifier,
     train_sequence_detector,
 )
+from eyelid.training.protector._base import adapted, load_base
 from eyelid.training.protector._detector import _Collate, _loss, _Row
 
 DEVICE = choose_device("cpu", dtype="float32", workers=1)
@@ -241,6 +242,16 @@ def test_a_run_goes_on_under_the_same_settings_only(tmp_path: Path, base: Path) 
     other = pairs(tmp_path / "other.jsonl", 41)
     with pytest.raises(ConfigurationError, match="data"):
         train_sequence_detector([other], base, tmp_path / "run", settings=detector_settings(epochs=1), device="cpu")
+
+
+def test_what_is_trained_is_trained_in_full_precision(base: Path) -> None:
+    model = load_base("AutoModelForSequenceClassification", base, seed=0, dtype=torch.bfloat16, labels=1)
+    tuned = adapted(model, LORA, "SEQ_CLS")
+    trained = {name: each.dtype for name, each in tuned.named_parameters() if each.requires_grad}
+    assert any("score" in name for name in trained)
+    assert any("lora_" in name for name in trained)
+    assert set(trained.values()) == {torch.float32}
+    assert next(each for name, each in tuned.named_parameters() if "embed" in name).dtype == torch.bfloat16
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch(tmp_path: Path, base: Path) -> None:

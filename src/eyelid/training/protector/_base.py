@@ -89,7 +89,7 @@ def adapted(model: Any, lora: Lora | None, task: str) -> Any:
             f"the model has no layers called {', '.join(lora.targets) or 'q_proj and v_proj or the like'}; name the "
             "layers that the adapter is for"
         )
-    return peft.get_peft_model(
+    made = peft.get_peft_model(
         model,
         peft.LoraConfig(
             task_type=task,
@@ -99,6 +99,10 @@ def adapted(model: Any, lora: Lora | None, task: str) -> Any:
             target_modules=list(targets),
         ),
     )
+    for parameter in made.parameters():
+        if parameter.requires_grad:  # a head in bfloat16 would lose steps of this size to rounding
+            parameter.data = parameter.data.float()
+    return made
 
 
 def save_model(model: Any, base: Path, out: Path) -> Path:
