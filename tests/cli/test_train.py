@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
 from tests.training.toys import pairs, rewrites, write_base
 from typer.testing import CliRunner
 
 from eyelid.cli import app
+from eyelid.cli._training import mended
 from eyelid.detectors import SequenceDetector
 from eyelid.detoxifiers import GenerativeDetoxifier
 
@@ -68,7 +70,35 @@ def test_wrong_uses_say_what_to_do(tmp_path: Path, base: Path) -> None:
     assert (code, "paper" in said) == (2, True)
     data.write_text('{"prompt": "ZQXBAD"}\n')
     code, _, said = run("train", "detoxifier", data, "--base", base, "--out", tmp_path / "run")
-    assert (code, "row 1" in said, "ZQXBAD" in said) == (2, True, False)
+    assert (code, "line 1" in said, "ZQXBAD" in said) == (2, True, False)
+    code, _, said = run("export", tmp_path, "--out", tmp_path / "out")
+    assert (code, "finished run" in said) == (2, True)
+
+
+def test_options_that_would_do_nothing_are_refused(tmp_path: Path, base: Path) -> None:
+    data = pairs(tmp_path / "pairs.jsonl", 10)
+    code, _, said = run("train", "detector", tmp_path, "--out", tmp_path / "run", "--epochs", "2", "--max-length", "64")
+    assert (code, "--epochs, --max-length" in said, "--base" in said) == (2, True, True)
+    code, _, said = run("train", "detector", data, "--base", base, "--out", tmp_path / "run", "--share", "0.5")
+    assert (code, "--share" in said) == (2, True)
+    for verb in ("detector", "detoxifier"):
+        code, _, said = run("train", verb, data, "--base", base, "--out", tmp_path / "run", "--full", "--rank", "4")
+        assert (code, "--rank" in said) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_memory_that_runs_out_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(typer.Exit):
+        mended(work)
+    assert "--accumulate" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="other"):
+        mended(lambda: (_ for _ in ()).throw(RuntimeError("other")))
+
+
+def test_an_export_takes_no_folder_that_holds_something(tmp_path: Path) -> None:
     code, _, said = run("export", tmp_path, "--out", tmp_path / "out")
     assert (code, "finished run" in said) == (2, True)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from eyelid.errors import ConfigurationError
 from eyelid.training.protector import Answer, Labelled, Pair, Rewrite, read_judged, read_rewrites
-from eyelid.training.protector._rows import REFUSAL, held_out
+from eyelid.training.protector._rows import REFUSAL, held_out, rewrites_of
 
 PAIR = {
     "prompt": "what?",
@@ -86,15 +86,40 @@ def test_own_rewrites_are_read(tmp_path: Path) -> None:
         ({"query": "ZQXBAD", "label": 1}, "response"),
         ("ZQXBAD no json", "not JSON"),
         ("[1]", "not a JSON object"),
+        ("[" * 200_000, "not JSON"),
     ],
 )
 def test_a_wrong_row_is_named_and_not_quoted(tmp_path: Path, wrong: Any, says: str) -> None:
     file = write(tmp_path, PAIR, wrong)
     with pytest.raises(ConfigurationError, match=says) as caught:
         read_judged([file])
-    assert str(file) in str(caught.value)
+    assert f"{file}, line 3: " in str(caught.value)  # `write` leaves every other line empty
     assert "ZQXBAD" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_in_a_list_the_row_is_named(tmp_path: Path) -> None:
+    file = write(tmp_path, PAIR, {**PAIR, "prompt": 3}, name="rows.json")
+    with pytest.raises(ConfigurationError, match=r"rows\.json, row 2: "):
+        read_judged([file])
+
+
+def test_an_answer_without_a_request_stands_alone(tmp_path: Path) -> None:
+    rows = [{"response": "so", "label": 0}, {"query": None, "prompt": "how?", "response": "so", "label": 1}]
+    assert [row.prompt for row in read_judged([write(tmp_path, *rows)])] == ["", "how?"]
+    assert read_rewrites([write(tmp_path, {"original": "a", "target": "b"})]) == [Rewrite("", "a", "b")]
+
+
+ANSWERS = st.builds(Answer, st.text(), st.booleans())
+
+
+@given(st.lists(st.builds(Pair, st.text(), ANSWERS, ANSWERS)), st.booleans())
+def test_no_unsafe_answer_is_ever_a_target(pairs: list[Pair], both_safe: bool) -> None:
+    made = rewrites_of(pairs, both_safe=both_safe)
+    used = [pair for pair in pairs if not pair.contradicts and (both_safe or not pair.worse.safe)]
+    assert [row.original for row in made] == [pair.worse.text for pair in used]
+    assert [row.target for row in made] == [pair.better.text if pair.better.safe else REFUSAL for pair in used]
+    assert all(pair.better.safe or not pair.worse.safe for pair in used)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -113,7 +138,13 @@ def test_a_rewrite_must_be_one(tmp_path: Path) -> None:
 
 @given(st.lists(st.text(), min_size=200, max_size=300, unique=True), st.integers(0, 9))
 def test_about_the_share_is_held_out_and_always_the_same(prompts: list[str], seed: int) -> None:
-    chosen = [held_out(prompt, 0.3, seed=seed) for prompt in prompts]
-    assert chosen == [held_out(prompt, 0.3, seed=seed) for prompt in prompts]
+    rows = [Labelled(prompt, Answer("so", True)) for prompt in prompts]
+    chosen = [held_out(row, 0.3, seed=seed) for row in rows]
     assert 0.1 < sum(chosen) / len(chosen) < 0.5
-    assert not any(held_out(prompt, 0.0, seed=seed) for prompt in prompts)
+    assert not any(held_out(row, 0.0, seed=seed) for row in rows)
+    # By the request alone, whatever was answered; where there is none, by the text.
+    assert [held_out(Rewrite(prompt, "x", "y"), 0.3, seed=seed) for prompt in prompts if prompt] == [
+        each for each, prompt in zip(chosen, prompts, strict=True) if prompt
+    ]
+    alone = [held_out(Labelled("", Answer(prompt, True)), 0.3, seed=seed) for prompt in prompts]
+    assert 0.1 < sum(alone) / len(alone) < 0.5

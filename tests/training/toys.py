@@ -63,6 +63,13 @@ def labelled(file: Path, count: int = 200, *, seed: int = 1) -> Path:
     return write_rows(file, rows)
 
 
+def all_lengths(file: Path, count: int = 32, *, seed: int = 0) -> Path:
+    """Rewrites whose targets have one word or many."""
+    rng = random.Random(seed)
+    texts = [" ".join(rng.choices(WORDS, k=rng.choice([1, 9]))) for _ in range(count)]
+    return write_rows(file, [{"prompt": f"say {n}", "original": "unsafe", "target": t} for n, t in enumerate(texts)])
+
+
 def write_base(folder: Path, kind: str = "LlamaForCausalLM", **changed: Any) -> Path:
     """A model to begin with; bytes and a few words."""
     write_tokenizer(folder)

@@ -1,20 +1,19 @@
-"""`eyelid train`, `eyelid calibrate` and `eyelid export`: the embedded detector, and MLLM-Protector's two models."""
+"""`eyelid train` and `eyelid calibrate`: the embedded detector, and MLLM-Protector's two models."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from eyelid.cli._exit import usage
 from eyelid.cli._guard import DeviceOption, JsonOption, ThreadsOption
-from eyelid.errors import ConfigurationError
+from eyelid.cli._training import mended, quietly, refuse_given, tell_worth, with_bar
+from eyelid.cli.export import export as export  # handed on to the application
 
 train = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train detectors and detoxifiers, small and large."
@@ -58,10 +57,22 @@ TargetsOption = Annotated[
 FullOption = Annotated[bool, typer.Option("--full", help="Train all weights, not an adapter.")]
 SeedOption = Annotated[int, typer.Option(help="Of order, dropout, new weights and what is held out.")]
 SaveOption = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
+RecomputeOption = Annotated[
+    bool, typer.Option("--recompute", help="Keep less in memory and compute it again: slower, and the same weights.")
+]
+
+#: What does nothing in the other of `detector`'s two uses, and with --full.
+_EMBEDDED = ("backbone", "recipe", "share")
+_ADAPTER = ("rank", "alpha", "dropout", "targets")
+_SEQUENCE = (
+    *("preset", "template", "epochs", "batch", "accumulate", "rate", "max_length", "held_out", "full", "recompute"),
+    *("save_every", "device", *_ADAPTER),
+)
 
 
 @train.command()
 def detector(
+    ctx: typer.Context,
     data: FilesArgument,
     out: RunOption,
     base: Annotated[
@@ -94,6 +105,7 @@ def detector(
     dropout: DropoutOption = 0.1,
     targets: TargetsOption = "",
     full: FullOption = False,
+    recompute: RecomputeOption = False,
     save_every: SaveOption = 200,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
@@ -116,15 +128,17 @@ def detector(
       eyelid train detector pairs.jsonl.gz --base models/open_llama_3b_v2 --preset release --out run
     """
     if base is None:
+        refuse_given(ctx, _SEQUENCE, "only with --base; the embedded detector is trained by its own recipe (--recipe)")
         _embedded(data, out, backbone, recipe, seed, share, threads, as_json)
         return
+    refuse_given(ctx, _EMBEDDED, "only without --base")
+    if full:
+        refuse_given(ctx, _ADAPTER, "of an adapter, and --full trains none")
     from eyelid.training.protector import DetectorSettings, train_sequence_detector
 
     numbers = {"epochs": epochs, "batch": batch, "accumulate": accumulate, "rate": rate, "max_length": max_length}
-    numbers |= {"held_out": held_out, "seed": seed, "save_every": save_every}
-    _protector(
-        out,
-        as_json,
+    numbers |= {"held_out": held_out, "seed": seed, "save_every": save_every, "recompute": recompute}
+    with_bar(
         lambda tell: train_sequence_detector(
             data,
             base,
@@ -132,13 +146,16 @@ def detector(
             settings=DetectorSettings.preset(preset, **numbers, lora=_lora(full, rank, alpha, dropout, targets)),
             template=template,
             device=device,
+            threads=threads or _cpus(),
             **tell,
         ),
     )
+    tell_worth(out, as_json)
 
 
 @train.command()
 def detoxifier(
+    ctx: typer.Context,
     data: FilesArgument,
     base: BaseOption,
     out: RunOption,
@@ -160,9 +177,11 @@ def detoxifier(
     dropout: DropoutOption = 0.1,
     targets: TargetsOption = "",
     full: FullOption = False,
+    recompute: RecomputeOption = False,
     seed: SeedOption = 0,
     save_every: SaveOption = 200,
     device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model that rewrites harmful answers (MLLM-Protector's second part).
@@ -175,11 +194,11 @@ def detoxifier(
 
       eyelid train detoxifier pairs.jsonl.gz --base models/vicuna-7b-v1.5 --out run
     """
+    if full:
+        refuse_given(ctx, _ADAPTER, "of an adapter, and --full trains none")
     from eyelid.training.protector import DetoxifierSettings, train_detoxifier
 
-    _protector(
-        out,
-        as_json,
+    with_bar(
         lambda tell: train_detoxifier(
             data,
             base,
@@ -193,43 +212,18 @@ def detoxifier(
                 held_out=held_out,
                 seed=seed,
                 save_every=save_every,
+                recompute=recompute,
                 with_question=not without_question,
                 both_safe=not unequal,
                 refusal=refusal,
                 lora=_lora(full, rank, alpha, dropout, targets),
             ),
             device=device,
+            threads=threads or _cpus(),
             **tell,
         ),
     )
-
-
-def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", exists=True, file_okay=False, help="A finished run.")],
-    out: Annotated[Path, typer.Option("--out", file_okay=False, help="A new folder.")],
-    merge: Annotated[bool, typer.Option("--merge", help="Add the adapter to the weights it was trained on.")] = False,
-    base: Annotated[
-        Path | None, typer.Option("--base", exists=True, file_okay=False, help="Those weights, if they were moved.")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a folder of a run of `eyelid train detector --base` or `eyelid train detoxifier` that loads by itself.
-
-    It holds the adapter, or with --merge the whole model, the tokenizer, the format in which the model is asked, and
-    the model card.
-
-    Examples:
-
-      eyelid export run --out detector
-
-      eyelid export run --out detector-merged --merge
-    """
-    from eyelid.training.protector import export_run
-
-    _quietly()
-    _run(lambda: export_run(run, out, merged=merge, base=base))
-    files = sorted(file.name for file in out.iterdir())
-    typer.echo(json.dumps({"out": str(out), "files": files}) if as_json else f"→ {out}: {', '.join(files)}")
+    tell_worth(out, as_json)
 
 
 def _embedded(
@@ -246,46 +240,19 @@ def _embedded(
 
     if len(data) != 1 or not data[0].is_dir():
         usage("without --base, DATA is one folder with the four training files; name a model with --base for others")
-    _quietly()
-    console = Console(stderr=True)
-    with _bar(console) as bar:
-        task = bar.add_task("training", total=None)
-        _run(
-            lambda: train_detector(
-                data[0],
-                out,
-                backbone=backbone,
-                recipe=recipe,
-                threads=threads or len(os.sched_getaffinity(0)),
-                seed=seed,
-                share=share,
-                progress=lambda step, steps, loss: bar.update(
-                    task, completed=step, total=steps, description=f"training, loss {loss:.3f}"
-                ),
-                say=console.log,
-            )
+    with_bar(
+        lambda tell: train_detector(
+            data[0],
+            out,
+            backbone=backbone,
+            recipe=recipe,
+            threads=threads or _cpus(),
+            seed=seed,
+            share=share,
+            **tell,
         )
+    )
     _end(out, as_json)
-
-
-def _protector(out: Path, as_json: bool, work: Callable[[dict[str, Any]], object]) -> None:
-    """Run a training with a bar, and say in the end what it is worth."""
-    _quietly()
-    console = Console(stderr=True)
-    with _bar(console) as bar:
-        task = bar.add_task("training", total=None)
-
-        def progress(step: int, steps: int, loss: float) -> None:
-            bar.update(task, completed=step, total=steps, description=f"training, loss {loss:.3f}")
-
-        _run(lambda: work({"progress": progress, "say": console.log}))
-    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
-    if as_json:
-        typer.echo(json.dumps({"run": str(out), **result}))
-        return
-    for name, value in {**result["counts"], **result["metrics"]}.items():
-        typer.echo(f"{name.replace('_', ' '):<28} {value:.4g}")
-    typer.echo(f"→ {out}; eyelid export {out} --out DIR")
 
 
 def _lora(full: bool, rank: int, alpha: int, dropout: float, targets: str) -> Any:
@@ -311,30 +278,14 @@ def calibrate(
     """
     from eyelid.training import calibrate as fit
 
-    _quietly()
-    threads = threads or len(os.sched_getaffinity(0))
-    _run(lambda: fit(data, run, backbone=backbone, recipe=recipe, threads=threads, say=Console(stderr=True).log))
+    quietly()
+    say = Console(stderr=True).log
+    mended(lambda: fit(data, run, backbone=backbone, recipe=recipe, threads=threads or _cpus(), say=say))
     _end(run, as_json)
 
 
-def _run(work: Any) -> None:
-    try:
-        work()
-    except (ConfigurationError, FloatingPointError) as error:
-        usage(error)
-
-
-def _quietly() -> None:
-    # Each worker has one thread of torch; what else starts threads of its own would take their cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # The bar is ours, and a new head is what is wanted.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-
-
-def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    return Progress(*columns, TimeRemainingColumn(), console=console)
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _end(run: Path, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """The embedded models: where their files are, and how they run."""
 
+from eyelid.models._adapter_merge import merged
 from eyelid.models._backbone import FILES, PINNED, REPOSITORY, REVISION, find_backbone, sha256
 from eyelid.models._bert import Encoder
 from eyelid.models._causal_looks import CausalLook, causal_looks
@@ -83,6 +84,7 @@ __all__ = [
     "find_weights",
     "kind_of",
     "labels_of",
+    "merged",
     "open_causal",
     "open_classifier",
     "pool",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from eyelid._optional import require
 from eyelid.errors import ConfigurationError, WeightsError
+from eyelid.models import merged
 from eyelid.training.protector._settings import Lora
 
 #: Beside the weights: what reads text. Copied to wherever weights are written.
@@ -24,10 +26,25 @@ _QUERY_VALUE = (
     ("query_key_value",),
     ("c_attn",),
 )
+#: New parts that PEFT saves of itself beside an adapter for classification.
+_SAVED = ("classifier", "score")
 ADAPTER, MODEL = "adapter", "model"
 
 
-def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels: int | None = None) -> Any:
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A model to begin with.
+
+    Args:
+        model: of transformers.
+        new: names of the modules that the checkpoint has no weights for, such as a head; they have to be trained.
+    """
+
+    model: Any
+    new: tuple[str, ...]
+
+
+def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels: int | None = None) -> Base:
     """A model of transformers to begin with.
 
     Args:
@@ -38,7 +55,7 @@ def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels:
         labels: outputs of the head, for models that classify.
 
     Raises:
-        WeightsError: it cannot be loaded.
+        WeightsError: it cannot be loaded, or lacks more than a head.
         MissingExtraError: the extra "models" is not installed.
     """
     require("models", "transformers")
@@ -50,11 +67,17 @@ def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels:
     # A head with other outputs is replaced by a new one.
     head: dict[str, Any] = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
     try:
-        return getattr(transformers, kind).from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, **head
+        model, report = getattr(transformers, kind).from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True, **head
         )
     except (OSError, ValueError, KeyError) as error:
         raise WeightsError(f"transformers cannot load {folder} as {kind}") from error
+    new = {*report["missing_keys"], *(name for name, *_ in report.get("mismatched_keys") or ())}
+    # An encoder's pooler is a part of its head: many are published without one.
+    body = {name for name in new if name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name}
+    if lacking := new if labels is None else body:
+        raise WeightsError(f"{folder} lacks {len(lacking)} tensors or has them in another shape; is it complete?")
+    return Base(model, tuple(sorted({name.rpartition(".")[0] for name in new})))
 
 
 def fits(model: Any, max_length: int) -> None:
@@ -70,18 +93,22 @@ def fits(model: Any, max_length: int) -> None:
         raise ConfigurationError(f"max_length is {max_length}; the model reads {context} tokens at most")
 
 
-def adapted(model: Any, lora: Lora | None, task: str) -> Any:
+def adapted(base: Base, lora: Lora | None, task: str) -> Any:
     """The model with a new adapter, or as it is where all of it is to be trained.
+
+    What the checkpoint had no weights for is trained whole and saved with the adapter; it would be random otherwise.
 
     Raises:
         ConfigurationError: the model has no layers of the names that are wanted.
         MissingExtraError: peft is not installed.
     """
+    model = base.model
     if lora is None:
         return model
     require("models", "peft")
     import peft
 
+    whole = [name for name in base.new if not any(part.endswith(_SAVED) for part in name.split("."))]
     names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
     targets = lora.targets or next((each for each in _QUERY_VALUE if set(each) <= names), ())
     if not targets or not set(targets) <= names:
@@ -97,6 +124,7 @@ def adapted(model: Any, lora: Lora | None, task: str) -> Any:
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             target_modules=list(targets),
+            modules_to_save=whole or None,
         ),
     )
     for parameter in made.parameters():
@@ -121,33 +149,31 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 
 
 def merge(kind: str, base: Path, adapter: Path, out: Path, *, labels: int | None = None) -> None:
-    """Add an adapter to the weights it was trained on, and write the whole.
+    """Add an adapter to the weights it was trained on, and write the whole, as precise as those weights are.
 
     Raises:
-        WeightsError: one of the two cannot be loaded.
+        WeightsError: one of the two cannot be loaded, or the adapter is not for these weights.
     """
-    require("models", "peft")
-    import peft
-
-    model = load_base(kind, base, seed=0, dtype=torch.float32, labels=labels)
-    try:
-        merged: Any = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise WeightsError(f"{adapter} cannot be added to {base}") from error
-    merged.save_pretrained(out, safe_serialization=True)
+    stated = read_json(base / "config.json", "a model")
+    kept = stated.get("dtype") or stated.get("torch_dtype")
+    # In float32, so that nothing is rounded before the two are added.
+    whole = merged(load_base(kind, base, seed=0, dtype=torch.float32, labels=labels).model, adapter)
+    if kept in ("bfloat16", "float16"):
+        whole = whole.to(getattr(torch, kept))
+    whole.save_pretrained(out, safe_serialization=True)
     copy_tokenizer(base, out)
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, of: str) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        ConfigurationError: it is not there, or is none.
+        ConfigurationError: it is not there, or is none; says that the folder is not `of` what it was to be.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{file} is not there or not readable; is this a finished run?") from error
+        raise ConfigurationError(f"{file} is not there or not readable; is this {of}?") from error
     if not isinstance(found, dict):
         raise ConfigurationError(f"{file} holds no JSON object")
     return found

@@ -77,9 +77,12 @@ from {package} import {use.split("(")[0]}
 
 {", ".join(file.name for file in data)} (SHA-256 of all together {told["data"]}).
 
-| rows | trained on | too long | held out |
-|---|---|---|---|
-| {counts["rows"]} | {counts["trained"]} | {counts["too_long"]} | {counts["held_out"]} |
+| rows | trained on | too long | held out | left out |
+|---|---|---|---|---|
+| {counts["rows"]} | {counts["trained"]} | {counts["too_long"]} | {counts["held_out"]} | {counts["left_out"]} |
+
+Left out are pairs whose labels contradict each other, and for a detoxifier pairs of two safe answers where they are not
+wanted.
 
 ## Settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,14 +14,13 @@ from torch.nn import functional as F
 
 from eyelid.detectors import SequenceDetector
 from eyelid.engine import choose_device
-from eyelid.errors import ConfigurationError
 from eyelid.models import PAIR, CausalLook, DetectorFormat, EncoderLook, SequenceTexts
 from eyelid.training.protector._base import adapted, fits, load_base, save_model
 from eyelid.training.protector._card import detector_card
 from eyelid.training.protector._loop import Progress, train
 from eyelid.training.protector._measure import measure_detector
-from eyelid.training.protector._result import RESULT, write_result
-from eyelid.training.protector._rows import Judged, digest_of, held_out, read_judged
+from eyelid.training.protector._result import RESULT, counted, told_of, write_result
+from eyelid.training.protector._rows import Judged, Pair, digest_of, held_out, read_judged
 from eyelid.training.protector._settings import DetectorSettings
 from eyelid.training.protector._state import claim_folder
 
@@ -47,6 +47,7 @@ def train_sequence_detector(
     settings: DetectorSettings | None = None,
     template: str | None = None,
     device: str = "auto",
+    threads: int | None = None,
     progress: Progress | None = None,
     say: Say = lambda line: None,
 ) -> Path:
@@ -59,6 +60,7 @@ def train_sequence_detector(
         settings: how; the default recipe if left out.
         template: what the model reads; question and answer if left out, or for an encoder the two as a pair.
         device: where.
+        threads: of a CPU in training; as torch is set if left out.
         progress: called with (step, steps, loss).
         say: called with a line for people at each stage.
 
@@ -86,22 +88,25 @@ def train_sequence_detector(
         say("the run is finished already")
         return out
     dtype = torch.float32 if place.kind == "cpu" or settings.lora is None else torch.bfloat16
-    model = load_base(_CLASS, base, seed=settings.seed, dtype=dtype, labels=1)
+    begun = load_base(_CLASS, base, seed=settings.seed, dtype=dtype, labels=1)
+    model = begun.model
     fits(model, settings.max_length)
     decoder = hasattr(model, "score")
     form = _format(settings, template, decoder=decoder, base=base)
-    texts = SequenceTexts(base, form, "decoder" if decoder else "encoder", window=settings.max_length)
-    learned = [row for row in rows if not held_out(_prompt(row), settings.held_out, seed=settings.seed)]
-    encoded = [each for each in (_encoded(row, texts) for row in learned) if each is not None]
-    counts = {"rows": len(rows), "trained": len(encoded), "too_long": len(learned) - len(encoded)}
-    counts |= {"held_out": len(rows) - len(learned)}
-    say(f"{counts['trained']} rows, {counts['too_long']} left out as too long, {counts['held_out']} held out")
-    if not encoded:
-        raise ConfigurationError("no row is left to train on: all are too long, or held out")
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = 0 if model.config.eos_token_id is None else _one(model.config.eos_token_id)
-    model = adapted(model, settings.lora, "SEQ_CLS")
-    collate = _Collate(filling=int(model.config.pad_token_id), types=not decoder)
+    # Without an end to the window nothing of a row is cut, so that its length is seen.
+    texts = SequenceTexts(base, form, "decoder" if decoder else "encoder", window=sys.maxsize)
+    agreed = [row for row in rows if not (isinstance(row, Pair) and row.contradicts)]
+    apart = [row for row in agreed if held_out(row, settings.held_out, seed=settings.seed)]
+    learned = [_encoded(row, texts) for row in agreed if not held_out(row, settings.held_out, seed=settings.seed)]
+    encoded = [row for row in learned if max(map(len, row.ids)) <= settings.max_length]
+    counts = counted(len(rows), len(agreed), len(apart), len(encoded))
+    say(told_of(counts))
+    config = model.config.get_text_config()
+    stated = config.pad_token_id
+    filling = _filling(encoded, config.vocab_size) if decoder else int(stated or 0)
+    config.pad_token_id = filling
+    model = adapted(begun, settings.lora, "SEQ_CLS")
+    collate = _Collate(filling=filling, types=not decoder)
     model = train(
         model,
         encoded,
@@ -109,8 +114,10 @@ def train_sequence_detector(
         settings,
         out,
         device=place.torch,
+        threads=threads,
         progress=progress,
     )
+    config.pad_token_id = stated
     folder = save_model(model.cpu(), base, out)
     form.write(folder)
     say("measuring on the requests held out")
@@ -118,7 +125,6 @@ def train_sequence_detector(
     detector = SequenceDetector(
         folder if whole else base, adapter=None if whole else folder, format=form, device=place, name="trained"
     )
-    apart = [row for row in rows if held_out(_prompt(row), settings.held_out, seed=settings.seed)]
     metrics = measure_detector(detector, apart)
     card = detector_card(base, data, told, counts, metrics, form)
     write_result(out, task="detector", base=base, folder=folder, counts=counts, metrics=metrics, card=card)
@@ -139,17 +145,20 @@ def _format(settings: DetectorSettings, template: str | None, *, decoder: bool, 
     )
 
 
-def _prompt(row: Judged) -> str:
-    return row.prompt
-
-
-def _encoded(row: Judged, texts: SequenceTexts) -> _Row | None:
-    """Token ids of all answers, or `None` where one of them is longer than the model is to read at once."""
-    looks = [texts.looks(answer.text, row.prompt) for answer in row.answers]
-    if any(len(each) != 1 for each in looks):
-        return None
-    ids, types = zip(*(_tokens(each[0]) for each in looks), strict=True)
+def _encoded(row: Judged, texts: SequenceTexts) -> _Row:
+    """Token ids of all answers, each in one look."""
+    ids, types = zip(*(_tokens(texts.looks(answer.text, row.prompt)[0]) for answer in row.answers), strict=True)
     return _Row(ids, types, tuple(answer.safe for answer in row.answers))
+
+
+def _filling(rows: Sequence[_Row], vocabulary: int) -> int:
+    """What rows are filled up with: a token that none of them ends with.
+
+    Decoders of transformers classify at the last token that is not this one. Were it the end of a text, or a stand-in
+    for unknown writing, a row that ends so would be read at the token before, and in use it is not.
+    """
+    last = {ids[-1] for row in rows for ids in row.ids}
+    return next(token for token in range(vocabulary) if token not in last)
 
 
 def _tokens(look: CausalLook | EncoderLook) -> tuple[list[int], list[int]]:
@@ -208,7 +217,3 @@ def _starts(rows: Sequence[_Row]) -> list[int]:
 
 def _takes_types(model: Any) -> bool:
     return getattr(model.config, "type_vocab_size", 0) > 1
-
-
-def _one(ends: int | list[int]) -> int:
-    return ends[0] if isinstance(ends, list) else ends

@@ -17,9 +17,9 @@ from eyelid.models import Template
 from eyelid.training.protector._base import adapted, fits, load_base, read_json, save_model
 from eyelid.training.protector._card import detoxifier_card
 from eyelid.training.protector._loop import Progress, train
-from eyelid.training.protector._measure import measure_detoxifier
-from eyelid.training.protector._result import RESULT, write_result
-from eyelid.training.protector._rows import REFUSAL, Rewrite, digest_of, held_out, read_rewrites
+from eyelid.training.protector._measure import TokenLoss, measure_detoxifier
+from eyelid.training.protector._result import RESULT, counted, told_of, write_result
+from eyelid.training.protector._rows import REFUSAL, Rewrite, digest_of, held_out, read_sources, rewrites_of
 from eyelid.training.protector._settings import DetoxifierSettings
 from eyelid.training.protector._state import claim_folder
 
@@ -27,6 +27,7 @@ Say = Callable[[str], None]
 
 #: What is not learned, as the loss of transformers has it.
 IGNORED = -100
+_CAUSAL = "AutoModelForCausalLM"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,13 @@ class Encoder:
         folder: with `tokenizer.json`.
         form: how the model is asked.
         end: the token that ends a text.
+        closed: whether an encoder reads the source, which ends it as the tokenizer does; a decoder goes on from it.
     """
 
-    def __init__(self, folder: Path, form: DetoxifierFormat, end: int) -> None:
+    def __init__(self, folder: Path, form: DetoxifierFormat, end: int, *, closed: bool = False) -> None:
         self._form, self._end = form, end
-        self._templates = {text: Template(folder, text) for text in {form.template, form.of("")}}
+        texts = {form.template, form.of("")}
+        self._templates = {text: Template(folder, text, closed=closed) for text in texts}
         self._target = Template(folder, "{response}", special=False)
 
     def encode(self, row: Rewrite) -> Example:
@@ -68,6 +71,7 @@ def train_detoxifier(
     settings: DetoxifierSettings | None = None,
     form: DetoxifierFormat | None = None,
     device: str = "auto",
+    threads: int | None = None,
     progress: Progress | None = None,
     say: Say = lambda line: None,
 ) -> Path:
@@ -80,6 +84,7 @@ def train_detoxifier(
         settings: how; the published recipe if left out.
         form: how the model is asked; by `settings.with_question` if left out.
         device: where.
+        threads: of a CPU in training; as torch is set if left out.
         progress: called with (step, steps, loss).
         say: called with a line for people at each stage.
 
@@ -93,7 +98,8 @@ def train_detoxifier(
     """
     settings = settings or DetoxifierSettings()
     say("reading the rows")
-    rows = read_rewrites(data, refusal=settings.refusal or REFUSAL, both_safe=settings.both_safe)
+    sources = read_sources(data)
+    rows = rewrites_of(sources, refusal=settings.refusal or REFUSAL, both_safe=settings.both_safe)
     place = choose_device(device)
     if form is None:
         form = DetoxifierFormat.preset("with-question" if settings.with_question else "without-question")
@@ -110,21 +116,19 @@ def train_detoxifier(
         say("the run is finished already")
         return out
     kind, dtype = _class_of(base), torch.float32 if place.kind == "cpu" or settings.lora is None else torch.bfloat16
-    model = load_base(kind, base, seed=settings.seed, dtype=dtype)
+    begun = load_base(kind, base, seed=settings.seed, dtype=dtype)
+    model, seq2seq = begun.model, kind != _CAUSAL
     fits(model, settings.max_length)
     end = model.generation_config.eos_token_id if model.config.eos_token_id is None else model.config.eos_token_id
     if end is None:
         raise ConfigurationError(f"{base} names no token that ends a text (eos_token_id), so it would never stop")
-    encoder = Encoder(base, form, end[0] if isinstance(end, list) else end)
-    learned = [row for row in rows if not held_out(row.prompt, settings.held_out, seed=settings.seed)]
-    encoded = [each for each in map(encoder.encode, learned) if _fits(each, settings, kind)]
-    counts = {"rows": len(rows), "trained": len(encoded), "too_long": len(learned) - len(encoded)}
-    counts |= {"held_out": len(rows) - len(learned)}
-    say(f"{counts['trained']} rows, {counts['too_long']} left out as too long, {counts['held_out']} held out")
-    if not encoded:
-        raise ConfigurationError("no row is left to train on: all are too long, or held out")
-    seq2seq = kind != "AutoModelForCausalLM"
-    model = adapted(model, settings.lora, "SEQ_2_SEQ_LM" if seq2seq else "CAUSAL_LM")
+    encoder = Encoder(base, form, end[0] if isinstance(end, list) else end, closed=seq2seq)
+    apart = [row for row in rows if held_out(row, settings.held_out, seed=settings.seed)]
+    learned = [row for row in rows if not held_out(row, settings.held_out, seed=settings.seed)]
+    encoded = [each for each in map(encoder.encode, learned) if _fits(each, settings, seq2seq)]
+    counts = counted(len(sources), len(rows), len(apart), len(encoded))
+    say(told_of(counts))
+    model = adapted(begun, settings.lora, "SEQ_2_SEQ_LM" if seq2seq else "CAUSAL_LM")
     collate = Collate(filling=model.config.pad_token_id or 0, seq2seq=seq2seq)
     model = train(
         model,
@@ -132,14 +136,15 @@ def train_detoxifier(
         lambda which, some: loss_of(which, some, collate),
         settings,
         out,
+        weight=lambda each: len(each.target),
         device=place.torch,
+        threads=threads,
         progress=progress,
     )
-    apart = [row for row in rows if held_out(row.prompt, settings.held_out, seed=settings.seed)]
     say("measuring on the requests held out")
-    fitting = [each for each in map(encoder.encode, apart) if _fits(each, settings, kind)]
+    fitting = [each for each in map(encoder.encode, apart) if _fits(each, settings, seq2seq)]
     with torch.inference_mode():
-        losses = [float(loss_of(model, [each], collate)) for each in fitting]
+        losses = [TokenLoss(float(loss_of(model, [each], collate)), len(each.target)) for each in fitting]
     folder = save_model(model.cpu(), base, out)
     form.write(folder)
     whole = settings.lora is None
@@ -158,13 +163,13 @@ def train_detoxifier(
 
 
 def _class_of(base: Path) -> str:
-    encodes = read_json(base / "config.json").get("is_encoder_decoder")
-    return "AutoModelForSeq2SeqLM" if encodes else "AutoModelForCausalLM"
+    encodes = read_json(base / "config.json", "a model").get("is_encoder_decoder")
+    return "AutoModelForSeq2SeqLM" if encodes else _CAUSAL
 
 
-def _fits(example: Example, settings: DetoxifierSettings, kind: str) -> bool:
+def _fits(example: Example, settings: DetoxifierSettings, seq2seq: bool) -> bool:
     """The length rule: a decoder reads both sides as one, an encoder and its decoder each their own."""
-    if kind == "AutoModelForCausalLM":
+    if not seq2seq:
         return len(example.source) + len(example.target) <= settings.max_length
     return max(len(example.source), len(example.target)) <= settings.max_length
 

@@ -29,7 +29,7 @@ def export_run(run: Path, out: Path, *, merged: bool = False, base: Path | None 
         ConfigurationError: the run is not finished, or `out` holds something.
         WeightsError: the base cannot be loaded.
     """
-    result = read_json(run / RESULT)
+    result = read_json(run / RESULT, "a finished run")
     if out.exists() and any(out.iterdir()):
         raise ConfigurationError(f"{out} is not empty; name another folder")
     source = run / str(result["weights"])

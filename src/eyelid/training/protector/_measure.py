@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from eyelid.evaluation.metrics import (
@@ -23,6 +24,14 @@ _BATCH = 64
 _FPR, _RECALL = 0.02, 0.95
 
 Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLoss:
+    """The cross-entropy of one target: its mean in nats, and over how many tokens."""
+
+    mean: float
+    tokens: int
 
 
 def measure_detector(detector: Detector, rows: Sequence[Judged]) -> Metrics:
@@ -47,10 +56,12 @@ def measure_detector(detector: Detector, rows: Sequence[Judged]) -> Metrics:
     if not 0 < sum(labels) < len(labels):
         return made
     harmless = [score for score, label in zip(scores, labels, strict=True) if not label]
-    threshold = threshold_for_fpr(harmless, _FPR, confidence=None)
+    threshold = min(threshold_for_fpr(harmless, _FPR, confidence=None), 1.0)
+    right = sum((score >= 0.5) == bool(label) for score, label in zip(scores, labels, strict=True))
     made |= {
         "auroc": auroc(labels, scores),
         "auprc": auprc(labels, scores),
+        "accuracy": right / len(labels),
         "f1": f1(labels, scores, 0.5),
         f"fpr_at_recall_{_RECALL}": fpr_at_recall(labels, scores, _RECALL),
         "ece": expected_calibration_error(labels, scores),
@@ -61,8 +72,14 @@ def measure_detector(detector: Detector, rows: Sequence[Judged]) -> Metrics:
     return made
 
 
-def measure_detoxifier(detoxifier: Detoxifier, rows: Sequence[Rewrite], losses: Sequence[float]) -> Metrics:
-    """Mean loss for a token of the target, and how many rewrites are the target to the letter."""
+def measure_detoxifier(detoxifier: Detoxifier, rows: Sequence[Rewrite], losses: Sequence[TokenLoss]) -> Metrics:
+    """Mean loss for a token of the target, and how many rewrites are the target to the letter.
+
+    Args:
+        detoxifier: as it is in use.
+        rows: what is compared.
+        losses: of all rows that were held out and are not too long.
+    """
     requests = [RewriteRequest(row.original, row.prompt) for row in rows]
     written = [
         text for start in range(0, len(requests), _BATCH) for text in detoxifier.rewrite(requests[start:][:_BATCH])
@@ -71,7 +88,7 @@ def measure_detoxifier(detoxifier: Detoxifier, rows: Sequence[Rewrite], losses: 
     made: Metrics = {"rows": len(losses), "compared": len(rows)}
     made |= {"failed": sum(isinstance(text, Failure) for text in written)}
     if losses:
-        made["loss"] = sum(losses) / len(losses)
+        made["loss"] = sum(each.mean * each.tokens for each in losses) / sum(each.tokens for each in losses)
     if rows:
         made["exact_match"] = same / len(rows)
     return made

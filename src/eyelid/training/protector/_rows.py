@@ -33,6 +33,11 @@ class Pair:
     worse: Answer
 
     @property
+    def contradicts(self) -> bool:
+        """Whether the one called safer is unsafe and the other is not: then a label is wrong."""
+        return self.worse.safe and not self.better.safe
+
+    @property
     def answers(self) -> tuple[Answer, ...]:
         """Both, the safer one first."""
         return (self.better, self.worse)
@@ -61,6 +66,7 @@ class Rewrite:
 
 
 Judged: TypeAlias = Pair | Labelled
+Source: TypeAlias = Pair | Rewrite
 
 
 def read_judged(files: Sequence[Path]) -> list[Judged]:
@@ -68,37 +74,58 @@ def read_judged(files: Sequence[Path]) -> list[Judged]:
 
     Each row is either a pair (`prompt` or `question`, `response_0`, `response_1`, `is_response_0_safe`,
     `is_response_1_safe`, `safer_response_id`: PKU-SafeRLHF, arXiv 2406.15513) or a single answer (`query` or `prompt`,
-    `response`, `label`: 1 harmful, 0 not).
+    `response`, `label`: 1 harmful, 0 not). An answer without a request is a text that stands alone.
 
     Args:
         files: `.jsonl`, `.jsonl.gz`, or `.json` with a list.
 
     Raises:
-        ConfigurationError: no such file, or a row of neither form; names the file and the row, never its content.
+        ConfigurationError: no such file, or a row of neither form; names the file and the line (in a list, the number
+            of the row), never its content.
     """
     return [_judged(raw, place) for file in files for raw, place in _entries(file)]
 
 
-def read_rewrites(files: Sequence[Path], *, refusal: str = REFUSAL, both_safe: bool = True) -> list[Rewrite]:
-    """Rows for a detoxifier: rewrites (`query` or `prompt`, `original`, `target`), or made from pairs.
-
-    Of a pair the less safe answer is the original and the safer one the target, or `refusal` where both are unsafe.
-
-    Args:
-        files: as in `read_judged`.
-        refusal: the target where there is no safe answer.
-        both_safe: whether pairs of two safe answers are used, as the published training does.
+def read_sources(files: Sequence[Path]) -> list[Source]:
+    """Rows for a detoxifier as they stand there: rewrites (`query` or `prompt`, `original`, `target`), or pairs.
 
     Raises:
         ConfigurationError: as `read_judged`.
     """
-    found = (_rewrite(raw, place, refusal, both_safe) for file in files for raw, place in _entries(file))
+    return [_source(raw, place) for file in files for raw, place in _entries(file)]
+
+
+def rewrites_of(rows: Sequence[Source], *, refusal: str = REFUSAL, both_safe: bool = True) -> list[Rewrite]:
+    """What a detoxifier learns of rows.
+
+    Of a pair the less safe answer is the original and the safer one the target, or `refusal` where both are unsafe. A
+    pair that contradicts itself is left out: its target would be an answer that is labelled unsafe.
+
+    Args:
+        rows: pairs and rewrites.
+        refusal: the target where there is no safe answer.
+        both_safe: whether pairs of two safe answers are used, as the published training does.
+    """
+    found = (row if isinstance(row, Rewrite) else _made(row, refusal, both_safe) for row in rows)
     return [row for row in found if row is not None]
 
 
-def held_out(prompt: str, share: float, *, seed: int = 0) -> bool:
-    """Whether a request belongs to the part that is not trained on; the same request always does or does not."""
-    digest = hashlib.blake2b(f"{seed}\0{prompt}".encode("utf-8", "replace"), digest_size=8).digest()
+def read_rewrites(files: Sequence[Path], *, refusal: str = REFUSAL, both_safe: bool = True) -> list[Rewrite]:
+    """`rewrites_of` the rows in files.
+
+    Raises:
+        ConfigurationError: as `read_judged`.
+    """
+    return rewrites_of(read_sources(files), refusal=refusal, both_safe=both_safe)
+
+
+def held_out(row: Judged | Rewrite, share: float, *, seed: int = 0) -> bool:
+    """Whether a row belongs to the part that is not trained on: all rows with the same request do, or do not.
+
+    Rows without a request go by their first text.
+    """
+    first = row.original if isinstance(row, Rewrite) else row.answers[0].text
+    digest = hashlib.blake2b(f"{seed}\0{row.prompt or first}".encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest) < share * 2**64
 
 
@@ -117,7 +144,7 @@ def _judged(raw: dict[str, Any], place: str) -> Judged:
         return _pair(raw, place)
     if raw.get("label") not in (0, 1) or not isinstance(raw.get("response"), str):
         raise ConfigurationError(f"{place}: neither a pair (response_0, ...) nor an answer (response, label 0 or 1)")
-    return Labelled(_text(raw, place, "query", "prompt", "question"), Answer(raw["response"], raw["label"] == 0))
+    return Labelled(_request(raw, place), Answer(raw["response"], raw["label"] == 0))
 
 
 def _pair(raw: dict[str, Any], place: str) -> Pair:
@@ -133,21 +160,27 @@ def _pair(raw: dict[str, Any], place: str) -> Pair:
     return Pair(_text(raw, place, "prompt", "question"), answers[better], answers[1 - better])
 
 
-def _rewrite(raw: dict[str, Any], place: str, refusal: str, both_safe: bool) -> Rewrite | None:
+def _source(raw: dict[str, Any], place: str) -> Source:
     if "original" in raw:
-        prompt = _text(raw, place, "query", "prompt", "question")
-        return Rewrite(prompt, _text(raw, place, "original"), _text(raw, place, "target"))
+        return Rewrite(_request(raw, place), _text(raw, place, "original"), _text(raw, place, "target"))
     if "response_0" not in raw:
         raise ConfigurationError(f"{place}: neither a rewrite (original, target) nor a pair (response_0, ...)")
-    pair = _pair(raw, place)
-    if pair.worse.safe and pair.better.safe and not both_safe:
+    return _pair(raw, place)
+
+
+def _made(pair: Pair, refusal: str, both_safe: bool) -> Rewrite | None:
+    if pair.contradicts or (pair.worse.safe and not both_safe):
         return None
-    unsafe = not pair.better.safe and not pair.worse.safe
-    return Rewrite(pair.prompt, pair.worse.text, refusal if unsafe else pair.better.text)
+    return Rewrite(pair.prompt, pair.worse.text, pair.better.text if pair.better.safe else refusal)
+
+
+def _request(raw: dict[str, Any], place: str) -> str:
+    names = ("query", "prompt", "question")
+    return _text(raw, place, *names) if any(raw.get(name) is not None for name in names) else ""
 
 
 def _text(raw: dict[str, Any], place: str, *names: str) -> str:
-    value = next((raw[name] for name in names if name in raw), None)
+    value = next((raw[name] for name in names if raw.get(name) is not None), None)
     if not isinstance(value, str):
         raise ConfigurationError(f"{place}: {' or '.join(names)} must be a text")
     return value
@@ -159,9 +192,7 @@ def _entries(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
     open_text: Any = gzip.open if file.suffix == ".gz" else open
     try:
         with open_text(file, "rt", encoding="utf-8") as stream:
-            lines = enumerate(_parsed(stream, file), start=1)
-            for number, raw in lines:
-                place = f"{file}, row {number}"
+            for raw, place in _parsed(stream, file):
                 if not isinstance(raw, dict):
                     raise ConfigurationError(f"{place}: not a JSON object")
                 yield raw, place
@@ -169,19 +200,22 @@ def _entries(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
         raise ConfigurationError(f"{file} cannot be read: {type(error).__name__}") from None
 
 
-def _parsed(stream: Any, file: Path) -> Iterator[Any]:
+def _parsed(stream: Any, file: Path) -> Iterator[tuple[Any, str]]:
+    """Each row of a file, and where it stands."""
     if file.name.endswith(".json"):
-        try:
-            whole = json.load(stream)
-        except ValueError:
-            raise ConfigurationError(f"{file}: not JSON") from None
+        whole = _json(stream.read(), str(file))
         if not isinstance(whole, list):
             raise ConfigurationError(f"{file}: not a list of rows")
-        yield from whole
+        yield from ((raw, f"{file}, row {number}") for number, raw in enumerate(whole, start=1))
         return
     for number, line in enumerate(stream, start=1):
         if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                raise ConfigurationError(f"{file}, line {number}: not JSON") from None
+            place = f"{file}, line {number}"
+            yield _json(line, place), place
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # the latter where it is nested without end
+        raise ConfigurationError(f"{place}: not JSON") from None

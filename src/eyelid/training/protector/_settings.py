@@ -28,6 +28,8 @@ class LoopSettings:
         held_out: share of the requests that are not trained on, for measuring.
         seed: of order, dropout, new weights and the held-out part.
         save_every: steps between checkpoints.
+        recompute: whether to keep less between the passes forward and back and compute it again (Chen et al., arXiv
+            1604.06174): a fraction of the memory for a third more time, and the same weights.
 
     Raises:
         ConfigurationError: a number is out of range.
@@ -43,6 +45,7 @@ class LoopSettings:
     held_out: float = 0.05
     seed: int = 0
     save_every: int = 200
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "accumulate", "save_every"):

@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from eyelid.errors import ConfigurationError
+from eyelid.errors import ConfigurationError, WeightsError
 from eyelid.training._checkpoint import save_tensors
 
 SETTINGS = "settings.json"
 _CHECKPOINT = "checkpoint.safetensors"
+#: What is kept of each parameter: itself, and what AdamW remembers of its gradients.
+_PARTS = ("value", "first", "second")
 LOG = "log.jsonl"
+#: Settings that say how a run is computed, not what; they may change on the way.
+_FREE = ("accumulate", "recompute", "save_every")
 
 
 def claim_folder(out: Path, told: Mapping[str, Any]) -> None:
     """Make the run's folder, or take up the run that is there.
+
+    As long as there is no checkpoint, nothing is lost by other settings, and they are taken.
 
     Raises:
         ConfigurationError: it holds a run with other settings; names what differs.
@@ -28,17 +35,22 @@ def claim_folder(out: Path, told: Mapping[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     told = json.loads(json.dumps(told))
     file = out / SETTINGS
-    if file.is_file():
-        before = json.loads(file.read_text(encoding="utf-8"))
-        other = sorted(name for name in {*before, *told} if before.get(name) != told.get(name))
+    if file.is_file() and (out / _CHECKPOINT).is_file():
+        before, now = _fixed(json.loads(file.read_text(encoding="utf-8"))), _fixed(told)
+        other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if other:
             raise ConfigurationError(
                 f"{out} holds a run with other {', '.join(other)}; give the same to go on with it, or another folder"
             )
-        return
     partial = file.with_suffix(".partial")
     partial.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(file)
+
+
+def _fixed(told: Mapping[str, Any]) -> dict[str, Any]:
+    """All that must be the same, by one name each."""
+    settings = {name: value for name, value in told["settings"].items() if name not in _FREE}
+    return {**{name: value for name, value in told.items() if name != "settings"}, **settings}
 
 
 def save_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer, step: int) -> None:
@@ -52,11 +64,20 @@ def save_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: tor
 
 
 def load_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
-    """Take up a checkpoint and cut the log back to it; the steps done, 0 where there is none."""
+    """Take up a checkpoint and cut the log back to it; the steps done, 0 where there is none.
+
+    Raises:
+        WeightsError: the checkpoint is broken, or of another model.
+    """
     if not (out / _CHECKPOINT).is_file():
         (out / LOG).unlink(missing_ok=True)
         return 0
-    saved = load_file(out / _CHECKPOINT)
+    try:
+        saved = load_file(out / _CHECKPOINT)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{out / _CHECKPOINT} cannot be read; delete it to begin anew") from error
+    if saved.keys() != {"step", *(f"{name}/{part}" for name in parameters for part in _PARTS)}:
+        raise WeightsError(f"{out / _CHECKPOINT} is of another model; name another folder")
     step = int(saved["step"])
     with torch.no_grad():
         for name, parameter in parameters.items():
