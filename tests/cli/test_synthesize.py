@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 from tests.cli.conftest import load_fake
 from typer.testing import CliRunner
 
+from eyelid.cli._synthesize_parts import identified
 from eyelid.cli.synthesize import synthesize
 
 #: A script for all that is asked: of lists, of answers, of ECSO's steps.
@@ -121,6 +123,24 @@ def test_failed_requests_show_in_the_exit_code(call: Any, tmp_path: Path) -> Non
     done = call("ecso")
     assert done.exit_code == 1
     assert "dropped, failed              2\n" in done.stdout
+
+
+def test_a_model_is_known_by_what_decides_its_answers(tmp_path: Path) -> None:
+    folder, adapter = tmp_path / "model", tmp_path / "adapter"
+    for place in (folder, adapter):
+        place.mkdir()
+        (place / "model.safetensors").write_bytes(b"weights")
+        (place / "config.json").write_text("{}")
+    name = identified("model", folder)
+    assert re.fullmatch("model@[0-9a-f]{12}", name)
+    (folder / "README.md").write_text("words")
+    assert identified("model", folder) == name != identified("model", folder, adapter)
+    for file, other in (("model.safetensors", b"others!"), ("config.json", b"[]")):
+        before = (folder / file).read_bytes()
+        (folder / file).write_bytes(other)
+        assert identified("model", folder) != name
+        (folder / file).write_bytes(before)
+    assert identified("model", folder) == name
 
 
 @pytest.mark.parametrize(

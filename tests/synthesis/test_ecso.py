@@ -54,6 +54,7 @@ def test_requests_become_conversations_in_llavas_format(tmp_path: Path) -> None:
         "share_judged_unsafe": round(1 / 3, 6),
         "replaced": 4,
         "failed": 0,
+        "unchecked": 0,
         "calls": 8 * 2 + 4 * 4,
         "kept": 12,
         "utility": 0,
@@ -84,6 +85,8 @@ def test_a_card_says_how_it_came_about(tmp_path: Path) -> None:
         (Keep(which="replaced"), 1, {"failed": 1, "not_replaced": 4}),
         (Keep(refusals=False), 4, {"failed": 1, "refusal": 1}),
         (Keep(longest=60), 4, {"failed": 1, "long": 1}),
+        (Keep(longest=99), 5, {"failed": 1}),
+        (Keep(longest=98), 4, {"failed": 1, "long": 1}),
         (Keep(below=0.5), 4, {"failed": 1, "flagged": 1}),
         (Keep(below=0.95), 5, {"failed": 1}),
     ],
@@ -186,6 +189,8 @@ def test_llava_and_vlguard_files_are_read(tmp_path: Path) -> None:
         ('[{"query": "fine"}\n {"query": "hidden words"}]', 2),
         ('[{"query": "fine"},\n "hidden words"]', 2),
         ('[{"query": "fine"},\n {"query": "hidden words"}', 2),
+        ('[{"query": "fine"}]\n\n {"query": "hidden words"}', 3),
+        ("[]\n]", 2),
         ('[{"conversations": []},\n {"query": "hidden words"}', 1),
         ('[{"instr-resp": [{"hidden words": 1}]}]', 1),
     ],
@@ -243,6 +248,28 @@ def test_utility_data_is_mixed_in_at_a_ratio(ratio: float, count: int, mixed: in
     assert drawn == sorted(set(drawn))
     assert len(drawn) == mixed == made["utility"]["rows"] == made["counts"]["utility"]
     assert (made["utility"]["available"], made["counts"]["rows"]) == (count, 12 + mixed)
+
+
+def test_what_is_mixed_in_goes_by_what_is_kept(tmp_path: Path) -> None:
+    made = make(tmp_path, utility=Utility(path=utility(tmp_path, 50), ratio=2.0), keep=Keep(which="replaced"))
+    assert (made["counts"]["kept"], made["counts"]["utility"]) == (4, 8)
+
+
+def test_the_seed_draws_the_rows_and_their_places(tmp_path: Path) -> None:
+    path = utility(tmp_path, 50)
+    drawn, places = set(), set()
+    for seed in range(4):
+        make(tmp_path, utility=Utility(path=path, ratio=1.0, seed=seed))
+        ids = [row["id"] for row in sft(tmp_path)]
+        drawn.add(tuple(name for name in ids if name[0] == "u"))
+        places.add(tuple(name[0] == "u" for name in ids))
+    assert len(drawn) == len(places) == 4
+
+
+def test_a_refusal_that_stands_in_for_an_answer_replaces_none(tmp_path: Path) -> None:
+    made = make(tmp_path, labelling(closer(caption=Failure("ask", "timeout"))), keep=Keep(failures=True))
+    assert (made["counts"]["judged_unsafe"], made["counts"]["failed"], made["counts"]["replaced"]) == (4, 4, 0)
+    assert (made["counts"]["kept"], made["dropped"]) == (12, {})
 
 
 def test_the_mixture_depends_on_its_seed_alone(tmp_path: Path) -> None:
@@ -308,6 +335,33 @@ def test_failed_rows_are_asked_again_when_wanted(tmp_path: Path) -> None:
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 
 
+def test_answers_that_no_detector_looked_at_are_scored_when_wanted(tmp_path: Path) -> None:
+    def how(detector: Any, host: Any = None) -> Any:
+        return labelling(host, detector=detector, detector_name="fake@12")
+
+    keep = Keep(below=0.5)
+    made = make(tmp_path, how(FaultyDetector("raises")), keep=keep)
+    assert (made["counts"]["unchecked"], made["counts"]["failed"], made["counts"]["kept"]) == (12, 0, 0)
+    host = closer()
+    assert make(tmp_path, how(FakeDetector(DETECTOR_RULES), host), keep=keep)["counts"]["kept"] == 0
+    made = make(tmp_path, how(FakeDetector(DETECTOR_RULES), host), keep=keep, retry_failed=True)
+    assert (made["counts"]["unchecked"], made["counts"]["kept"]) == (0, 12)
+    assert host.count == 0
+    make(tmp_path, how(FakeDetector(DETECTOR_RULES)), keep=keep, out="whole")
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
+def test_models_and_detectors_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    def how(**names: str) -> Any:
+        return labelling(detector=FakeDetector(DETECTOR_RULES), **{"host_name": "m@1", "detector_name": "d@1"} | names)
+
+    told = make(tmp_path, how())["provenance"]
+    assert (told["host"], told["detector"]) == ("m@1", "d@1")
+    for other in ({"host_name": "m@2"}, {"detector_name": "d@2"}):
+        with pytest.raises(ConfigurationError, match=r"'[md]@1' there and '[md]@2' here"):
+            make(tmp_path, how(**other))
+
+
 def test_asking_again_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     make(tmp_path, labelling(closer(what=Failure("ask", "unavailable"))))
     host = closer()
@@ -320,9 +374,13 @@ def test_asking_again_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     host.answers["what"] = stops
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path, labelling(host, batch=2), retry_failed=True)
-    assert 0 < len(read(tmp_path / "out" / "records.retry.jsonl")) < 12
+    again = len(read(tmp_path / "out" / "records.retry.jsonl"))
+    assert 0 < again < 12
     assert make(tmp_path, labelling())["counts"]["kept"] == 0
-    make(tmp_path, labelling(), retry_failed=True)
+    host = closer()
+    host.log = []
+    make(tmp_path, labelling(host), retry_failed=True)
+    assert sum(request.startswith("what") for request in host.log) == 12 - again
     make(tmp_path, labelling(), out="whole")
     assert files(tmp_path / "out") == files(tmp_path / "whole")
 
@@ -334,8 +392,12 @@ def test_other_settings_or_another_input_are_refused(tmp_path: Path) -> None:
             make(tmp_path, labelling(**other))
     with pytest.raises(ConfigurationError, match="input is"):
         make(tmp_path, source=Source(requests(tmp_path, 13)))
-    with pytest.raises(ConfigurationError, match="batch is 0"):
-        labelling(batch=0)
+    for name, value in (("batch", 0), ("budget", 0), ("temperature", float("nan")), ("temperature", -1.0)):
+        with pytest.raises(ConfigurationError, match=f"{name} is "):
+            labelling(**{name: value})
+    for seconds in (0.0, float("nan")):
+        with pytest.raises(ConfigurationError, match="seconds is "):
+            labelling(seconds=seconds)
 
 
 def test_a_folder_with_other_rows_is_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.synthesis.scene import PROMPTS, files, listed, plan, read, writer
 from eyelid.errors import ConfigurationError, EngineError
 from eyelid.protocols import AskRequest
 from eyelid.synthesis import SPLITS, SafeHarmPrompts, normalised, read_scenarios, synthesize_safe_harm
+from eyelid.synthesis._pairs import split_of
 from eyelid.testing import FakeDetector, FaultyDetector, FaultyHost
 from eyelid.types import Failure
 
@@ -239,6 +240,64 @@ def test_failed_questions_are_asked_again_when_wanted(tmp_path: Path) -> None:
     assert not (tmp_path / "answers.retry.jsonl").exists()
 
 
+def test_answers_that_no_detector_looked_at_are_asked_again_when_wanted(tmp_path: Path) -> None:
+    down = plan(detector=FaultyDetector("raises"), detector_name="fake@12")
+    made = synthesize_safe_harm(down, SCENARIOS, tmp_path / "a")
+    assert (made["counts"]["pairs"], made["dropped"]) == (0, {"harmless_unchecked": 8})
+    up = plan(detector_name="fake@12")
+    assert synthesize_safe_harm(up, SCENARIOS, tmp_path / "a")["counts"]["pairs"] == 0
+    assert synthesize_safe_harm(up, SCENARIOS, tmp_path / "a", retry_failed=True)["counts"]["pairs"] == 8
+    synthesize_safe_harm(up, SCENARIOS, tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_a_wrong_label_is_no_failure_to_be_asked_again(tmp_path: Path) -> None:
+    synthesize_safe_harm(plan(writer(bad="All is well.")), SCENARIOS, tmp_path)
+    host = writer()
+    assert synthesize_safe_harm(plan(host), SCENARIOS, tmp_path, retry_failed=True)["counts"]["pairs"] == 0
+    assert host.count == 0
+
+
+@pytest.mark.parametrize("step", [slice(1, None), slice(None, None, -1)], ids=["shifted", "turned"])
+def test_answers_to_other_questions_are_refused(step: slice, tmp_path: Path) -> None:
+    synthesize_safe_harm(plan(), SCENARIOS, tmp_path)
+    path = tmp_path / "answers.jsonl"
+    path.write_text("\n".join(path.read_text().splitlines()[step]) + "\n")
+    host = writer()
+    with pytest.raises(ConfigurationError, match=r"answers\.jsonl, line 1: not the answers to that question"):
+        synthesize_safe_harm(plan(host), SCENARIOS, tmp_path)
+    assert host.count == 0
+
+
+def test_what_a_batch_remembered_is_gone_when_it_is_done(tmp_path: Path) -> None:
+    synthesize_safe_harm(plan(), SCENARIOS, tmp_path)
+    assert not (tmp_path / "replies.jsonl").exists()
+
+
+def test_an_apology_before_a_list_is_no_refusal(tmp_path: Path) -> None:
+    host = writer(list=lambda request: "I'm sorry, but these are all:\n" + listed(request))
+    counts = synthesize_safe_harm(plan(host), SCENARIOS, tmp_path)["counts"]
+    assert (counts["lists_refused"], counts["pairs"]) == (0, 8)
+
+
+def test_a_question_belongs_to_one_part_however_it_is_written() -> None:
+    for number in range(50):
+        assert split_of(f"Why number {number}?", plan()) == split_of(f"  why NUMBER {number}", plan())
+
+
+@pytest.mark.parametrize("name", ["scenarios", "questions", "harmless", "harmful"])
+def test_any_other_template_makes_another_digest(name: str) -> None:
+    other = dataclasses.replace(PROMPTS, **{name: "other " + getattr(PROMPTS, name)})
+    assert other.digest != PROMPTS.digest
+
+
+def test_another_model_of_the_same_name_is_told_apart(tmp_path: Path) -> None:
+    synthesize_safe_harm(plan(host_name="model@1"), SCENARIOS, tmp_path)
+    assert {row["source"] for row in rows(tmp_path)} == {f"model@1 prompts={PROMPTS.digest} detector=fake"}
+    with pytest.raises(ConfigurationError, match="host is 'model@1' there and 'model@2' here"):
+        synthesize_safe_harm(plan(host_name="model@2"), SCENARIOS, tmp_path)
+
+
 @pytest.mark.parametrize("fault", ["raises", "none", "too_few", "wrong_type"])
 def test_a_faulty_host_costs_only_its_own_rows(fault: str, tmp_path: Path) -> None:
     host = FaultyHost(fault, poison="bad:", inner=writer())
@@ -255,6 +314,8 @@ def test_a_faulty_host_costs_only_its_own_rows(fault: str, tmp_path: Path) -> No
         {"near": 0.0},
         {"temperature": -1.0},
         {"temperature": float("nan")},
+        {"seconds": 0.0},
+        {"seconds": float("nan")},
         {"harmless_below": 0.9},
         {"harmful_from": float("nan")},
         {"splits": (0.5, 0.5)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from eyelid.synthesis import SafeHarmPrompts
     from eyelid.types import Failure
 
+#: Files of a folder that decide what a model says.
+_DECISIVE = (".safetensors", ".json", ".jinja", ".model", ".txt")
 _DETECTORS = "embedded, detector:FOLDER[#ADAPTER], guard:FOLDER[#FAMILY]"
 
 
@@ -50,19 +53,20 @@ class Parts:
         self._ctx, self._closing, self._policy = ctx, closing, policy
         self._weights, self._threads, self._device = weights, threads, device
 
-    def host(self, spec: str, **more: Any) -> Host:
-        """The model.
+    def host(self, spec: str, *, adapter: Path | None = None, **more: Any) -> tuple[Host, str]:
+        """The model and what is to be said of it in a card.
 
         Raises:
             ConfigurationError: the word names none, or what it names cannot be loaded.
         """
         from eyelid.hosts import open_host
 
-        host = open_host(spec, device=self._device, **more)
+        host = open_host(spec, device=self._device, adapter=adapter, **more)
         close: Callable[[], object] | None = getattr(host, "close", None)
         if close is not None:
             self._closing.callback(close)
-        return host
+        kind, _, where = spec.partition(":")
+        return host, identified(host.name, Path(where), adapter) if kind == "transformers" else host.name
 
     @cached_property
     def guard(self) -> Guard:
@@ -108,10 +112,29 @@ class Parts:
         if kind == "guard":
             family = Path(more) if more.endswith(".toml") else more or None
             guard = GuardModelDetector(folder, family=family, device=self._device)
-            return guard, guard.name
+            return guard, identified(guard.name, folder)
         adapter = Path(more) if more else None
         name = (adapter or folder).resolve().name
-        return SequenceDetector(folder, adapter=adapter, device=self._device, name=name), name
+        detector = SequenceDetector(folder, adapter=adapter, device=self._device, name=name)
+        return detector, identified(name, folder, adapter)
+
+
+def identified(name: str, *folders: Path | None) -> str:
+    """A model's name with twelve hex digits of its weights and settings, so that no two models pass for one.
+
+    Args:
+        name: as people know it.
+        folders: of the model, and of its adapter if it has one.
+    """
+    from eyelid.models import sha256
+
+    whole = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.iterdir()) if folder is not None else ():
+            if file.suffix in _DECISIVE:
+                whole.update(f"{file.name} {sha256(file)}\n".encode())
+        whole.update(b"\n")
+    return f"{name}@{whole.hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)

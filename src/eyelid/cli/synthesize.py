@@ -33,7 +33,7 @@ LicenceOption = Annotated[
     list[str] | None,
     typer.Option("--licence", metavar="PART=NAME", help="For the card; data=NAME is that of the set. Repeat."),
 ]
-RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Do anew what the host failed to answer.")]
+RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Do anew what the host or a detector failed at.")]
 DetectorOption = Annotated[
     str,
     typer.Option(
@@ -94,7 +94,8 @@ def safe_harm(
 
     Models that were taught to refuse will not write harmful answers; what they refuse is counted.
 
-    Exit codes: 0 done, 1 the host failed (the same command goes on), 2 usage, 130 interrupted.
+    Exit codes: 0 done, 1 the host or the detector failed (the same command goes on, with --retry-failed over the gaps),
+    2 usage, 130 interrupted.
 
     Examples:
 
@@ -110,8 +111,10 @@ def safe_harm(
         kinds = ask_scenarios or read_scenarios(scenarios or Path())
         parts = Parts(ctx, closing, "balanced", weights, threads, device)
         checker, identity = parts.detector(detector)
+        model, name = parts.host(host, adapter=adapter, token_env=token_env, seconds=timeout, plaintext=plaintext)
         plan = SafeHarm(
-            host=parts.host(host, adapter=adapter, token_env=token_env, seconds=timeout, plaintext=plaintext),
+            host=model,
+            host_name=name,
             detector=checker,
             detector_name=identity,
             harmless_below=harmless_below,
@@ -131,9 +134,9 @@ def safe_harm(
             made = synthesize_safe_harm(
                 plan, kinds, out, licence=licences(licence), retry_failed=retry_failed, progress=tell
             )
-        end(
-            made, out, as_json, failed=sum(made["dropped"].get(f"{side}_failed", 0) for side in ("harmless", "harmful"))
-        )
+        dropped = made["dropped"]
+        failed = sum(count for why, count in dropped.items() if why.endswith(("_failed", "_unchecked")))
+        end(made, out, as_json, failed=failed)
 
 
 @synthesize.command()
@@ -202,7 +205,8 @@ def ecso(
     OUT gets sft.json in LLaVA's format, records.jsonl with everything that was said, and card.json and README.md.
     Called again with other filters or utility data it asks nothing and writes sft.json anew.
 
-    Exit codes: 0 done, 1 some requests failed (--retry-failed does them anew), 2 usage, 130 interrupted.
+    Exit codes: 0 done, 1 some requests failed or were not scored (--retry-failed does them anew), 2 usage,
+    130 interrupted.
 
     Examples:
 
@@ -224,12 +228,16 @@ def ecso(
         )
         source = Source(data, layout)
         who = ("embedded" if guard else "") if detector is None else detector
+        model, name = parts.host(host, adapter=adapter, token_env=token_env, seconds=timeout, plaintext=plaintext)
+        checker, identity = parts.detector(who) if who else (None, "")
         how = Labelling(
-            host=parts.host(host, adapter=adapter, token_env=token_env, seconds=timeout, plaintext=plaintext),
+            host=model,
+            host_name=name,
             guard=parts.guard if guard else None,
             guard_detectors=parts.identity if guard else "",
             rules=parts.rules(release=release),
-            detector=parts.detector(who)[0] if who else None,
+            detector=checker,
+            detector_name=identity,
             budget=budget,
             temperature=temperature,
             seed=seed,
@@ -249,4 +257,4 @@ def ecso(
                 retry_failed=retry_failed,
                 progress=lambda done, total: tell("requests", done, total),
             )
-        end(made, out, as_json, failed=made["counts"]["failed"])
+        end(made, out, as_json, failed=made["counts"]["failed"] + made["counts"]["unchecked"])

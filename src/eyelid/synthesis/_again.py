@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,19 +17,21 @@ def again(
     old: Journal,
     new: Journal,
     rows: Iterable[T],
-    make: Callable[[list[T]], list[dict[str, Any]]],
+    make: Callable[[list[tuple[T, dict[str, Any]]]], list[dict[str, Any]]],
     size: int,
     *,
+    wanted: Callable[[Mapping[str, Any]], bool] = lambda record: bool(record["failures"]),
     stored: Callable[[], None] = lambda: None,
 ) -> None:
-    """Copy all records in order, with those that have `failures` made anew; goes on where it was interrupted.
+    """Copy all records in order, with those that failed made anew; goes on where it was interrupted.
 
     Args:
         old: the records; replaced at the end.
         new: where the copy grows meanwhile.
         rows: what the records were made of, in the same order.
-        make: makes records of rows.
+        make: makes records of rows and what their old records are.
         size: rows worked on together.
+        wanted: which records are made anew; those with `failures`.
         stored: called when a group is on the disk.
     """
     old.mend()
@@ -37,8 +39,8 @@ def again(
     pairs = zip(islice(rows, done, None), islice(old.read(), done, None), strict=False)
     for group in groups(pairs, size):
         records = [record for _, record in group]
-        failed = [place for place, record in enumerate(records) if record["failures"]]
-        for place, made in zip(failed, make([group[place][0] for place in failed]), strict=True):
+        failed = [place for place, record in enumerate(records) if wanted(record)]
+        for place, made in zip(failed, make([group[place] for place in failed]), strict=True):
             records[place] = made
         new.append(records)
         stored()

@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from eyelid.errors import ConfigurationError
 from eyelid.evaluation.judges import refuses
 from eyelid.protocols import ScoreRequest
 from eyelid.synthesis._again import again
 from eyelid.synthesis._groups import Progress, groups
 from eyelid.synthesis._journal import Journal
 from eyelid.synthesis._plan import SafeHarm
-from eyelid.synthesis._questions import questions
+from eyelid.synthesis._questions import QUESTIONS, questions
 from eyelid.synthesis._remembering import Remembering
 from eyelid.synthesis._scoring import harm
 from eyelid.synthesis._similar import similarity
@@ -29,21 +30,44 @@ SIDES = ("harmless", "harmful")
 def ask_for_answers(
     plan: SafeHarm, count: int, ask: Remembering, folder: Path, progress: Progress, *, retry_failed: bool
 ) -> None:
-    """Append both answers to each question to `answers.jsonl`, from where it ends; questions without are there too."""
+    """Append both answers to each question to `answers.jsonl`, from where it ends; questions without are there too.
+
+    Raises:
+        ConfigurationError: the answers there are to other questions.
+    """
     journal = Journal(folder / ANSWERS)
+    done = journal.mend()
+    _must_belong(journal, folder)
 
     def made(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return _answered(plan, rows, ask)
 
     if retry_failed:
-        again(journal, Journal(folder / RETRIED), questions(folder), made, plan.batch, stored=ask.forget)
-    done = journal.mend()
+        again(
+            journal,
+            Journal(folder / RETRIED),
+            questions(folder),
+            lambda pairs: made([row for row, _ in pairs]),
+            plan.batch,
+            stored=ask.forget,
+        )
     progress(done, count)
     for rows in groups(islice(questions(folder), done, None), plan.batch):
         journal.append(made(rows))
         ask.forget()
         done += len(rows)
         progress(done, count)
+
+
+def _must_belong(journal: Journal, folder: Path) -> None:
+    """The place in the file is all that joins an answer to its question, so a shift would go unseen."""
+    ids = (question["id"] for question in questions(folder))
+    for number, record in enumerate(journal.read(), start=1):
+        if record.get("id") != next(ids, None):
+            raise ConfigurationError(
+                f"{journal.path}, line {number}: not the answers to that question of {QUESTIONS}; was a file "
+                "edited? Choose another folder"
+            )
 
 
 @dataclass(slots=True)
@@ -105,6 +129,7 @@ def _try(plan: SafeHarm, sought: list[_Sought], ask: Remembering, number: int) -
 def _check(plan: SafeHarm, each: _Sought, text: str, score: float | None) -> None:
     """Keep an answer that scores on its side. What could not be scored is on neither."""
     if score is None:
+        each.failures.append("score:unchecked")  # the detector failed, not the answer
         each.miss("unchecked")
     elif score < plan.harmless_below if each.side == "harmless" else score >= plan.harmful_from:
         each.text, each.score, each.found = text, score, True

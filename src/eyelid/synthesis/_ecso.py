@@ -17,7 +17,7 @@ from eyelid.synthesis._card import licence_of, write_card
 from eyelid.synthesis._groups import Progress
 from eyelid.synthesis._journal import Journal, locked
 from eyelid.synthesis._keeping import Keep
-from eyelid.synthesis._labelling import RECORDS, Labelling, label
+from eyelid.synthesis._labelling import RECORDS, Labelling, label, unchecked
 from eyelid.synthesis._llava import Mixed, Utility, write_llava
 from eyelid.synthesis._settings import begin, digest_of_file
 from eyelid.synthesis._unlabelled import Source, images_below
@@ -58,7 +58,8 @@ def synthesize_ecso(
         utility: ordinary data that is mixed in.
         licence: part → licence, for the card; "data" for the set itself.
         limit: the first so many requests; a later call may go further.
-        retry_failed: whether requests that failed are asked again.
+        retry_failed: whether requests that failed are asked again, and answers are scored that the detector of the
+            run could not look at.
         progress: is told how many are done of all.
 
     Returns:
@@ -95,6 +96,7 @@ def _counts(journal: Journal, limit: int | None, mixed: Mixed) -> dict[str, Any]
         seen[record.get("unsafe", "")] += 1
         seen["replaced"] += bool(record.get("replaced"))
         seen["failed"] += bool(record["failures"])
+        seen["unchecked"] += unchecked(record)
         seen["calls"] += len(record.get("calls", ()))
     judged = seen["Yes"] + seen["No"]
     return {
@@ -104,6 +106,7 @@ def _counts(journal: Journal, limit: int | None, mixed: Mixed) -> dict[str, Any]
         "share_judged_unsafe": round(seen["Yes"] / judged, 6) if judged else None,
         "replaced": seen["replaced"],
         "failed": seen["failed"],
+        "unchecked": seen["unchecked"],
         "calls": seen["calls"],
         "kept": mixed.kept,
         "utility": mixed.utility,

@@ -66,11 +66,14 @@ def _array(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     text = _Window(file, path)
     text.take("[")
     if text.peek() == "]":
+        text.take("]")
+        text.end()
         return
     while True:
         line, row = text.value()
         yield line, _object(row, path, line)
         if text.take(",]") == "]":
+            text.end()
             return
 
 
@@ -84,13 +87,15 @@ class _Window:
 
     def peek(self) -> str:
         """The next character that is no space; the place stays before it."""
-        while True:
-            while self._at < len(self._text) and self._text[self._at] in _SPACE:
-                self._advance(self._at + 1)
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if not self._more():
-                raise wrong(self._path, self._line, "the array has no end")
+        found = self._next()
+        if not found:
+            raise wrong(self._path, self._line, "the array has no end")
+        return found
+
+    def end(self) -> None:
+        """Nothing may follow: what did would be lost without a word."""
+        if self._next():
+            raise wrong(self._path, self._line, "something follows the end of the array")
 
     def take(self, wanted: str) -> str:
         """The next character, which must be one of some."""
@@ -113,6 +118,15 @@ class _Window:
             else:
                 self._advance(end)
                 return line, value
+
+    def _next(self) -> str:
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _SPACE:
+                self._advance(self._at + 1)
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
 
     def _advance(self, to: int) -> None:
         self._line += self._text.count("\n", self._at, to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -30,10 +31,12 @@ class Labelling:
 
     Args:
         host: the model; it answers, judges, describes the image and answers again.
+        host_name: what is to stand in the card about it, such as the hash of its weights; its name if left out.
         guard: looks at answers as well; without one the model's own judgement decides, as in the paper.
         guard_detectors: what is to stand in the card about the guard's detectors, such as the hash of their weights.
         rules: of ECSO; those of the guard's policy, or else the default ones.
         detector: scores the answers that are kept, so that those it flags can be left out.
+        detector_name: what is to stand in the card about it; its name if left out.
         budget: tokens of a first answer at most.
         temperature, seed: of first answers.
         batch: rows worked on together; so many are lost at most when the process is killed.
@@ -44,10 +47,12 @@ class Labelling:
     """
 
     host: Host
+    host_name: str = ""
     guard: Guard | None = None
     guard_detectors: str = ""
     rules: EcsoRules | None = None
     detector: Detector | None = None
+    detector_name: str = ""
     budget: int = 1024
     temperature: float = 0.0
     seed: int = 0
@@ -58,6 +63,10 @@ class Labelling:
         for name in ("budget", "batch"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)!r}; it must be at least 1")
+        if not 0.0 <= self.temperature < float("inf"):
+            raise ConfigurationError(f"temperature is {self.temperature!r}; it must be 0 or a number above")
+        if not 0.0 < self.seconds < float("inf"):
+            raise ConfigurationError(f"seconds is {self.seconds!r}; it must be a number above 0")
 
     @property
     def effective_rules(self) -> EcsoRules:
@@ -69,10 +78,10 @@ class Labelling:
         return {
             "kind": "ecso",
             "input": source.identity(),
-            "host": self.host.name,
+            "host": self.host_name or self.host.name,
             "rules": digest_of(self.effective_rules),
             "guard": guard_identity(self.guard.policy, self.guard_detectors) if self.guard else "",
-            "detector": self.detector.name if self.detector else "",
+            "detector": (self.detector_name or self.detector.name) if self.detector else "",
             "budget": self.budget,
             "temperature": self.temperature,
             "seed": self.seed,
@@ -102,7 +111,8 @@ def label(
         folder: of the run.
         how: the answers come about.
         limit: the first so many requests.
-        retry_failed: whether records with failures are made anew.
+        retry_failed: whether records with failures are made anew, and answers are scored that the detector could not
+            look at.
         progress: is told after each batch.
 
     Raises:
@@ -112,7 +122,15 @@ def label(
     work = _Work(how, images)
     try:
         if retry_failed:
-            again(Journal(folder / RECORDS), Journal(folder / RETRIED), source, work.records, how.batch)
+            old, new = Journal(folder / RECORDS), Journal(folder / RETRIED)
+            again(
+                old,
+                new,
+                source,
+                work.anew,
+                how.batch,
+                wanted=lambda record: bool(record["failures"]) or unchecked(record),
+            )
         journal = Journal(folder / RECORDS)
         done = journal.mend()
         for rows in groups(islice(source, done, limit), how.batch):
@@ -148,6 +166,13 @@ class _Work:
         self._score(records)
         return records
 
+    def anew(self, failed: list[tuple[Unlabelled, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Records in the place of those that failed; where only the detector did, the answer stays and is scored."""
+        made = iter(self.records([row for row, record in failed if record["failures"]]))
+        unscored = [record for _, record in failed if not record["failures"]]
+        self._score(unscored)
+        return [next(made) if record["failures"] else record for _, record in failed]
+
     def _load(self, row: Unlabelled) -> tuple[Image, ...] | str:
         """The images of a request, or why there is nothing to answer."""
         if not row.image:
@@ -168,6 +193,11 @@ class _Work:
         requests = [ScoreRequest(record["text"], record["query"]) for record in answered]
         for record, score in zip(answered, harm(self._how.detector, requests), strict=True):
             record["harm"] = score
+
+
+def unchecked(record: Mapping[str, Any]) -> bool:
+    """Whether there was a detector, and it could not look at the answer."""
+    return "harm" in record and record["harm"] is None
 
 
 def _record(row: Unlabelled, closed: ClosedAnswer | None, code: str = "") -> dict[str, Any]:

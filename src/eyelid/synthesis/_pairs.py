@@ -22,7 +22,6 @@ def write_pairs(plan: SafeHarm, folder: Path) -> dict[str, Any]:
         The rows of each, and how many questions were dropped for what reason.
     """
     rows, dropped, misses = Counter[str](), Counter[str](), Counter[str]()
-    source = f"{plan.host.name} prompts={plan.prompts.digest} detector={plan.detector_name or plan.detector.name}"
     with ExitStack() as files:
         outs = {name: files.enter_context(whole(folder / f"{name}.jsonl")) for name in SPLITS}
         for record in Journal(folder / ANSWERS).read():
@@ -31,7 +30,7 @@ def write_pairs(plan: SafeHarm, folder: Path) -> dict[str, Any]:
                 dropped[record["dropped"]] += 1
                 continue
             name = split_of(record["question"], plan)
-            outs[name].write(line(_row(record, plan, source)))
+            outs[name].write(line(_row(record, plan)))
             rows[name] += 1
     return {
         "splits": {name: rows[name] for name in SPLITS},
@@ -47,7 +46,7 @@ def split_of(question: str, plan: SafeHarm) -> str:
     return SPLITS[0] if place < train else SPLITS[1] if place < train + validation else SPLITS[2]
 
 
-def _row(record: Mapping[str, Any], plan: SafeHarm, source: str) -> dict[str, Any]:
+def _row(record: Mapping[str, Any], plan: SafeHarm) -> dict[str, Any]:
     """A pair under the names of PKU-SafeRLHF (arXiv 2406.15513); which answer comes first is drawn."""
     first = int(digest("order", str(plan.seed), record["id"]), 16) % 2
     answers = [record["harmless"], record["harmful"]]
@@ -65,5 +64,5 @@ def _row(record: Mapping[str, Any], plan: SafeHarm, source: str) -> dict[str, An
         "is_response_0_safe": safe[0],
         "is_response_1_safe": safe[1],
         "safer_response_id": safe.index(True),
-        "source": source,
+        "source": plan.source,
     }

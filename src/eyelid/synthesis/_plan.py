@@ -23,6 +23,7 @@ class SafeHarm:
     Args:
         host: the model that writes.
         detector: checks every answer.
+        host_name: what is to stand in the card about the model, such as the hash of its weights; its name if left out.
         detector_name: what is to stand in the card about it, such as the hash of its weights; its name if left out.
         harmless_below: a harmless answer must score below this probability of harm.
         harmful_from: a harmful answer must score so much or more.
@@ -45,6 +46,7 @@ class SafeHarm:
 
     host: Host
     detector: Detector
+    host_name: str = ""
     detector_name: str = ""
     harmless_below: float = 0.5
     harmful_from: float = 0.5
@@ -73,8 +75,16 @@ class SafeHarm:
             raise ConfigurationError(f"near is {self.near!r}; it must be above 0 and at most 1")
         if not 0.0 <= self.temperature < float("inf"):
             raise ConfigurationError(f"temperature is {self.temperature!r}; it must be 0 or a number above")
+        if not 0.0 < self.seconds < float("inf"):
+            raise ConfigurationError(f"seconds is {self.seconds!r}; it must be a number above 0")
         if len(self.splits) != 3 or min(self.splits) < 0.0 or abs(sum(self.splits) - 1.0) > 1e-6:
             raise ConfigurationError(f"splits are {self.splits!r}; three shares that add up to 1 are needed")
+
+    @property
+    def source(self) -> str:
+        """Where rows come from: model, prompts and detector."""
+        detector = self.detector_name or self.detector.name
+        return f"{self.host_name or self.host.name} prompts={self.prompts.digest} detector={detector}"
 
     def request(self, prompt: str, key: str) -> AskRequest:
         """A request whose sampling depends on the seed and its key alone."""
@@ -90,7 +100,7 @@ class SafeHarm:
         return {
             "kind": "safe-harm",
             "scenarios": wanted,
-            "host": self.host.name,
+            "host": self.host_name or self.host.name,
             "prompts": self.prompts.digest,
             "detector": self.detector_name or self.detector.name,
             "harmless_below": self.harmless_below,

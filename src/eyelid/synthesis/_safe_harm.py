@@ -50,7 +50,8 @@ def synthesize_safe_harm(
         folder: what is written: `train.jsonl`, `validation.jsonl`, `test.jsonl`, `card.json`, `README.md`, and what
             the work goes on from.
         licence: part → licence, for the card; "data" for the set itself.
-        retry_failed: whether questions for which the model could not be asked are tried again.
+        retry_failed: whether questions are tried again for which the model could not be asked, or of whose answers the
+            detector could not look at one.
         progress: is told after each batch.
 
     Returns:
