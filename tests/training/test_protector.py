@@ -1,5 +1,6 @@
 """Detector and detoxifier learn what they are to learn, go on after a kill, and are read again as they were."""
 
+import ast
 import json
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from tests.training.toys import (
     write_base,
 )
 
+import eyelid
 from eyelid.detectors import SequenceDetector
 from eyelid.detoxifiers import GenerativeDetoxifier
 from eyelid.engine import choose_device
@@ -98,6 +100,9 @@ def test_single_answers_and_an_adapter(tmp_path: Path, base: Path) -> None:
     card = (adapter / "MODEL_CARD.md").read_text()
     assert "rows.jsonl" in card
     assert "auroc" in card
+    policy = eyelid.Policy.from_mapping(ast.literal_eval(card.split("Policy.from_mapping(")[1].split(")`")[0]))
+    assert policy.for_surface(eyelid.Surface.OUTPUT).thresholds["harm"] == metrics(run)["threshold"]
+    assert not (adapter / "README.md").exists()
 
 
 def test_an_encoder_learns_pairs_of_texts(tmp_path: Path) -> None:

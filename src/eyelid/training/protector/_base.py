@@ -137,6 +137,7 @@ def save_model(model: Any, base: Path, out: Path) -> Path:
     """Write what was trained, with the tokenizer; the folder it lies in."""
     folder = out / (ADAPTER if hasattr(model, "peft_config") else MODEL)
     model.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)  # of PEFT, with nothing filled in; the model card says it all
     copy_tokenizer(base, folder)
     return folder
 
