@@ -14,7 +14,6 @@ from eyelid.cli._training import mended
 from eyelid.detectors import SequenceDetector
 from eyelid.detoxifiers import GenerativeDetoxifier
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # of PEFT
 RUNNER = CliRunner()
 QUICK = ["--epochs", "1", "--max-length", "64", "--rank", "4", "--held-out", "0.3", "--device", "cpu"]
 

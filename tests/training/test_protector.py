@@ -45,8 +45,6 @@ from eyelid.training.protector._loop import train
 DEVICE = choose_device("cpu", dtype="float32", workers=1)
 LORA = Lora(rank=8, alpha=16, dropout=0.05)
 
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # of PEFT
-
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:

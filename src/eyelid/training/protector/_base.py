@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,17 +117,19 @@ def adapted(base: Base, lora: Lora | None, task: str) -> Any:
             f"the model has no layers called {', '.join(lora.targets) or 'q_proj and v_proj or the like'}; name the "
             "layers that the adapter is for"
         )
-    made = peft.get_peft_model(
-        model,
-        peft.LoraConfig(
-            task_type=task,
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=list(targets),
-            modules_to_save=whole or None,
-        ),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of PEFT: what it asks of transformers
+        made = peft.get_peft_model(
+            model,
+            peft.LoraConfig(
+                task_type=task,
+                r=lora.rank,
+                lora_alpha=lora.alpha,
+                lora_dropout=lora.dropout,
+                target_modules=list(targets),
+                modules_to_save=whole or None,
+            ),
+        )
     for parameter in made.parameters():
         if parameter.requires_grad:  # a head in bfloat16 would lose steps of this size to rounding
             parameter.data = parameter.data.float()
