@@ -8,8 +8,10 @@ import pytest
 from tests.cli.conftest import load_fake
 from typer.testing import CliRunner
 
+from eyelid import Guard, Policy
 from eyelid.cli._synthesize_parts import identified
 from eyelid.cli.synthesize import synthesize
+from eyelid.testing import FakeDecoder, FakeReader, FaultyDetector
 
 #: A script for all that is asked: of lists, of answers, of ECSO's steps.
 RULES = [
@@ -38,10 +40,10 @@ def call(tmp_path: Path) -> Callable[..., Any]:
         "ecso": ["--data", tmp_path / "rows.jsonl", "--images", tmp_path / "images"],
     }
 
-    def invoke(verb: str, *more: object, given: bool = True) -> Any:
+    def invoke(verb: str, *more: object, given: bool = True, load: Any = load_fake) -> Any:
         start = [verb, "--host", host, "--out", tmp_path / "out", *(usual[verb] if given else [])]
         words = [str(word) for word in [*start, *more]]
-        return CliRunner().invoke(synthesize, words, obj=load_fake, catch_exceptions=False)
+        return CliRunner().invoke(synthesize, words, obj=load, catch_exceptions=False)
 
     return invoke
 
@@ -125,6 +127,26 @@ def test_failed_requests_show_in_the_exit_code(call: Any, tmp_path: Path) -> Non
     assert "dropped, failed              2\n" in done.stdout
 
 
+def load_broken(policy: Any, **more: Any) -> Guard:
+    """A guard whose detector is out of order."""
+    return Guard([FaultyDetector("raises")], policy=Policy.preset(policy), decoder=FakeDecoder(), reader=FakeReader())
+
+
+def test_a_detector_out_of_order_shows_in_the_exit_code_and_can_be_mended(call: Any) -> None:
+    done = call("safe-harm", "--json", load=load_broken)
+    assert (done.exit_code, json.loads(done.stdout)["dropped"]) == (1, {"harmless_unchecked": 3})
+    assert json.loads(call("safe-harm", "--json", "--retry-failed").stdout)["counts"]["pairs"] == 3
+
+
+def test_answers_that_were_not_scored_show_in_the_exit_code(call: Any) -> None:
+    words = ["ecso", "--json", "--no-guard", "--detector", "embedded", "--drop-flagged", 0.5]
+    done = call(*words, load=load_broken)
+    counts = json.loads(done.stdout)["counts"]
+    assert (done.exit_code, counts["failed"], counts["unchecked"], counts["kept"]) == (1, 0, 2, 0)
+    done = call(*words, "--retry-failed")
+    assert (done.exit_code, json.loads(done.stdout)["counts"]["kept"]) == (0, 2)
+
+
 def test_a_model_is_known_by_what_decides_its_answers(tmp_path: Path) -> None:
     folder, adapter = tmp_path / "model", tmp_path / "adapter"
     for place in (folder, adapter):
@@ -135,6 +157,9 @@ def test_a_model_is_known_by_what_decides_its_answers(tmp_path: Path) -> None:
     assert re.fullmatch("model@[0-9a-f]{12}", name)
     (folder / "README.md").write_text("words")
     assert identified("model", folder) == name != identified("model", folder, adapter)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    assert identified("model", folder, bare) != identified("model", bare, folder)
     for file, other in (("model.safetensors", b"others!"), ("config.json", b"[]")):
         before = (folder / file).read_bytes()
         (folder / file).write_bytes(other)
