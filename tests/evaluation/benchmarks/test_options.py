@@ -287,7 +287,8 @@ def test_tables_come_back_as_they_were_written(
 @given(st.text())
 def test_no_long_or_odd_name_is_shown(name: str) -> None:
     said = shown(name)
-    assert name not in said or all(c.isalnum() or c in "_.-" for c in name)
+    # The words that stand for such a name may hold a short one by chance.
+    assert said == shown("\n") or all(c.isalnum() or c in "_.-" for c in name)
     assert len(said) <= 62
 
 
