@@ -12,11 +12,12 @@ from eyelid.cli.check import check
 from eyelid.cli.demo import demo
 from eyelid.cli.doctor import doctor
 from eyelid.cli.eval import evaluate
+from eyelid.cli.export import export
 from eyelid.cli.report import report
 from eyelid.cli.scan import scan
 from eyelid.cli.serve import serve
 from eyelid.cli.synthesize import synthesize
-from eyelid.cli.train import calibrate, export, train
+from eyelid.cli.train import calibrate, train
 
 app = typer.Typer(
     name="eyelid",

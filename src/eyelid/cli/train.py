@@ -13,7 +13,6 @@ from rich.console import Console
 from eyelid.cli._exit import usage
 from eyelid.cli._guard import DeviceOption, JsonOption, ThreadsOption
 from eyelid.cli._training import mended, quietly, refuse_given, tell_worth, with_bar
-from eyelid.cli.export import export as export  # handed on to the application
 
 train = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Train detectors and detoxifiers, small and large."
