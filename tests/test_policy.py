@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,12 @@ def test_a_refusal_offers_help_where_someone_may_be_in_danger() -> None:
     assert "emergency" in policy.refusal(Surface.OUTPUT, Category.SELF_HARM)
     assert policy.refusal(Surface.OUTPUT, Category.ELECTIONS) == policy.refusals["default"]
     assert policy.refusal(Surface.TOOL_RESULT, Category.SELF_HARM) == policy.surfaces[Surface.TOOL_RESULT].refusal
+
+
+def test_a_verdict_of_the_model_must_have_a_threshold_to_reach() -> None:
+    policy = Policy.preset()
+    injections = {Category.INJECTION: 0.5}
+    bare = {surface: replace(rules, thresholds=injections) for surface, rules in policy.surfaces.items()}
+    assert replace(policy, surfaces=bare).adjust(Surface.TOOL_RESULT, strategy="reask")  # rewrites, there
+    with pytest.raises(PolicyError, match="name no harm"):
+        replace(policy, surfaces=bare).adjust(Surface.OUTPUT, strategy="reask")

@@ -156,6 +156,12 @@ class Policy:
         if self.max_characters < 1:
             raise PolicyError(f"max_characters is {self.max_characters!r}; it must be at least 1")
         by_surface = {Surface(name): rules for name, rules in self.surfaces.items()}
+        output = by_surface[Surface.OUTPUT]
+        if output.strategy is Strategy.REASK and Category.HARM not in output.thresholds:
+            raise PolicyError(
+                'the strategy of output is "reask", but its thresholds name no harm: the model\'s own verdict is a score '
+                "of harm and would count for nothing"
+            )
         object.__setattr__(self, "surfaces", MappingProxyType(by_surface))
         object.__setattr__(self, "refusals", MappingProxyType({str(k): v for k, v in self.refusals.items()}))
 
