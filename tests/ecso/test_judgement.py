@@ -57,6 +57,9 @@ def test_strict_takes_nothing_but_the_word() -> None:
         ("No", {"yes": float("nan"), "no": 0.9}, 1.0),
         ("No", {"no": 1.0}, 0.0),
         ("No", None, 0.0),
+        ("", {"yes": 0.1, "no": 0.9}, 0.1),  # a host may give chances alone
+        ("No. Yes.", {"yes": 0.1, "no": 0.9}, 1.0),
+        ("The answer is fine.", {"yes": 0.1, "no": 0.9}, 1.0),
     ],
 )
 def test_chances_are_weighed_against_each_other(text: str, chances: dict[str, float], expected: float) -> None:

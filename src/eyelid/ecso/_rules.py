@@ -32,7 +32,7 @@ class EcsoRules:
         answer: template of step 4, with `{query}` and `{caption}`.
         parser: how the verdict of step 2 is read. "robust": by its first word, whatever stands around it; "strict":
             the word alone, as the release does; "logits": by the chances of yes and no as the first word, where the
-            host gives them, and else as "robust".
+            host gives them and the text says yes or no (or nothing), and else as "robust".
         unparsable: what a verdict that says neither counts as.
         hardened: whether what is quoted in a template loses tokens of chat formats (`eyelid.text.Prompt`).
         image_in_judge: whether the model sees the image while it judges.
