@@ -230,3 +230,5 @@ def test_in_a_guard_a_rewrite_is_scored_again() -> None:
 def test_a_template_needs_its_field() -> None:
     with pytest.raises(ConfigurationError, match="response"):
         HostDetoxifier(rewriting(), template="rewrite it")
+    with pytest.raises(ConfigurationError, match="response"):
+        DetoxifierFormat(alone="")

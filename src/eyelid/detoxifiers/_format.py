@@ -53,7 +53,7 @@ class DetoxifierFormat:
     base: str = ""
 
     def __post_init__(self) -> None:
-        for template in filter(None, (self.template, self.alone)):
+        for template in (self.template, self.template if self.alone is None else self.alone):
             Prompt(template, fields=("response",), optional=("prompt",))
 
     @property
