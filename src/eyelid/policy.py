@@ -159,8 +159,8 @@ class Policy:
         output = by_surface[Surface.OUTPUT]
         if output.strategy is Strategy.REASK and Category.HARM not in output.thresholds:
             raise PolicyError(
-                'the strategy of output is "reask", but its thresholds name no harm: the model\'s own verdict is a score '
-                "of harm and would count for nothing"
+                "the strategy of output is 'reask', but its thresholds name no harm: the model's own verdict is such a "
+                "score and would count for nothing; add a threshold of harm"
             )
         object.__setattr__(self, "surfaces", MappingProxyType(by_surface))
         object.__setattr__(self, "refusals", MappingProxyType({str(k): v for k, v in self.refusals.items()}))
