@@ -420,6 +420,55 @@ def test_what_is_no_number_ends_a_run_before_it_is_kept(tmp_path: Path, broken: 
     assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
+def test_a_part_without_gradients_does_not_hinder_a_checkpoint(tmp_path: Path) -> None:
+    """As experts have none while no token comes to them."""
+
+    class Two(torch.nn.Module):
+        """One of two parts, as it is told."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.parts = torch.nn.ModuleList([torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)])
+
+    def loss(which: Any, rows: Any) -> torch.Tensor:
+        used = which.parts[max(rows)]  # the second one late, the third never
+        value: torch.Tensor = (used(torch.ones(1)) - 5.0).square().sum()
+        return value
+
+    def run(out: str, until: int = 99) -> Two:
+        def progress(step: int, steps: int, loss: float) -> None:
+            if step == until:
+                raise Cut
+
+        settings = detector_settings(batch=1, epochs=4, save_every=1, rate=0.1)
+        done: Two = train(Two(), [0, 0, 0, 1], loss, settings, tmp_path / out, progress=progress)
+        return done
+
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    whole = run("whole").state_dict()
+    for until in range(1, 16):
+        with pytest.raises(Cut):
+            run("cut", until)
+    cut = run("cut").state_dict()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    assert not torch.equal(whole["parts.1.weight"], Two().parts[1].weight)
+
+
+def test_rewrites_are_compared_where_rows_are_as_long_as_the_model_reads(tmp_path: Path) -> None:
+    base = write_base(tmp_path / "base", max_position_embeddings=64)
+    data = rewrites(tmp_path / "rewrites.jsonl", 60)
+    row = json.loads(data.read_text().splitlines()[0])
+    long = [row | {"prompt": f"{number}", "target": "word " * 90} for number in range(40)]
+    data.write_text(data.read_text() + "".join(json.dumps(each) + "\n" for each in long))
+    settings = detoxifier_settings(epochs=1, max_length=64)
+    run = train_detoxifier([data], base, tmp_path / "run", settings=settings, form=SHORT, device="cpu")
+    measured = metrics(run)
+    assert measured["compared"] == measured["rows"] > 0
+    assert measured["failed"] < measured["compared"]  # an untrained model may still write nothing
+
+
 def test_threads_are_those_of_training_alone(tmp_path: Path, base: Path) -> None:
     seen = []
     train_sequence_detector(
@@ -464,6 +513,31 @@ def test_what_cannot_be_trained_says_why(tmp_path: Path, base: Path) -> None:
         train_sequence_detector([data], base, tmp_path / "b", settings=settings, device="cpu")
     with pytest.raises(ConfigurationError, match="128"):
         train_sequence_detector([data], base, tmp_path / "d", settings=detector_settings(max_length=256), device="cpu")
+    write_encoder(tmp_path / "roberta", "RobertaForSequenceClassification")
+    with pytest.raises(ConfigurationError, match="reads 64 tokens"):  # of 66 positions
+        train_sequence_detector([data], tmp_path / "roberta", tmp_path / "e", settings=detector_settings(max_length=65))
+    seq2seq = write_base(tmp_path / "t5", "T5ForConditionalGeneration")
+    with pytest.raises(ConfigurationError, match="an encoder and a decoder"):
+        train_sequence_detector([data], seq2seq, tmp_path / "f", settings=detector_settings(), device="cpu")
+    bart = write_base(
+        tmp_path / "bart",
+        "BartForConditionalGeneration",
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+    )
+    with pytest.raises(ConfigurationError, match="reads 128 tokens"):  # encoder and decoder count absolutely, each
+        train_detoxifier(
+            [rewrites(tmp_path / "r.jsonl")], bart, tmp_path / "g", settings=detoxifier_settings(max_length=129)
+        )
+    broken = write_base(tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes()[:99])
+    with pytest.raises(WeightsError, match="cannot load"):
+        train_detoxifier([rewrites(tmp_path / "r.jsonl")], broken, tmp_path / "h", settings=detoxifier_settings())
     with pytest.raises(ConfigurationError, match="finished"):
         export_run(tmp_path, tmp_path / "c")
     with pytest.raises(ConfigurationError):

@@ -124,9 +124,10 @@ def test_no_unsafe_answer_is_ever_a_target(pairs: list[Pair], both_safe: bool) -
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b"{}" * 99)[:20])
+    (tmp_path / "bad.jsonl.gz").write_bytes(gzip.compress(b"")[:10] + b"\xff" * 20)
     (tmp_path / "odd.jsonl").write_bytes(b"\xff\xfe")
     (tmp_path / "no.json").write_text("{}")
-    for name in ("none.jsonl", "cut.jsonl.gz", "odd.jsonl", "no.json"):
+    for name in ("none.jsonl", "cut.jsonl.gz", "bad.jsonl.gz", "odd.jsonl", "no.json"):
         with pytest.raises(ConfigurationError, match=name):
             read_judged([tmp_path / name])
 
@@ -148,3 +149,9 @@ def test_about_the_share_is_held_out_and_always_the_same(prompts: list[str], see
     ]
     alone = [held_out(Labelled("", Answer(prompt, True)), 0.3, seed=seed) for prompt in prompts]
     assert 0.1 < sum(alone) / len(alone) < 0.5
+
+
+def test_spaces_and_capitals_make_no_other_request() -> None:
+    for number in range(40):
+        one = held_out(Rewrite(f"Ask {number} how", "x", "y"), 0.5)
+        assert one == held_out(Labelled(f" ask  {number} HOW\n", Answer("x", True)), 0.5)

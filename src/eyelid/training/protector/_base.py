@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from eyelid._optional import require
 from eyelid.errors import ConfigurationError, WeightsError
@@ -69,9 +70,15 @@ def load_base(kind: str, folder: Path, *, seed: int, dtype: torch.dtype, labels:
     head: dict[str, Any] = {} if labels is None else {"num_labels": labels, "ignore_mismatched_sizes": True}
     try:
         model, report = getattr(transformers, kind).from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True, output_loading_info=True, **head
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            trust_remote_code=False,  # said, for otherwise transformers asks whoever sits at the terminal
+            use_safetensors=True,
+            output_loading_info=True,
+            **head,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise WeightsError(f"transformers cannot load {folder} as {kind}") from error
     new = {*report["missing_keys"], *(name for name, *_ in report.get("mismatched_keys") or ())}
     # An encoder's pooler is a part of its head: many are published without one.
@@ -87,10 +94,12 @@ def fits(model: Any, max_length: int) -> None:
     Raises:
         ConfigurationError: it cannot.
     """
-    config = model.config
     # Relative positions, as T5 has them, end nowhere.
-    context = None if config.is_encoder_decoder else getattr(config, "max_position_embeddings", None)
-    if context is not None and max_length > context:
+    relative = hasattr(model.config, "relative_attention_num_buckets")
+    context = None if relative else getattr(model.config, "max_position_embeddings", None)
+    # RoBERTa and its kin count positions from behind the padding's number.
+    spared = getattr(getattr(model.base_model, "embeddings", None), "padding_idx", None)
+    if context is not None and max_length > (context := context - (0 if spared is None else int(spared) + 1)):
         raise ConfigurationError(f"max_length is {max_length}; the model reads {context} tokens at most")
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from eyelid.detectors import SequenceDetector
 from eyelid.engine import choose_device
+from eyelid.errors import ConfigurationError
 from eyelid.models import PAIR, CausalLook, DetectorFormat, EncoderLook, SequenceTexts
 from eyelid.training.protector._base import adapted, fits, load_base, save_model
 from eyelid.training.protector._card import detector_card
@@ -90,6 +91,8 @@ def train_sequence_detector(
     dtype = torch.float32 if place.kind == "cpu" or settings.lora is None else torch.bfloat16
     begun = load_base(_CLASS, base, seed=settings.seed, dtype=dtype, labels=1)
     model = begun.model
+    if model.config.is_encoder_decoder:
+        raise ConfigurationError(f"{base} has an encoder and a decoder; a detector is trained on one of the two alone")
     fits(model, settings.max_length)
     decoder = hasattr(model, "score")
     form = _format(settings, template, decoder=decoder, base=base)

@@ -142,21 +142,21 @@ def train_detoxifier(
         progress=progress,
     )
     say("measuring on the requests held out")
-    fitting = [each for each in map(encoder.encode, apart) if _fits(each, settings, seq2seq)]
+    fitting = [(row, each) for row in apart if _fits(each := encoder.encode(row), settings, seq2seq)]
     with torch.inference_mode():
-        losses = [TokenLoss(float(loss_of(model, [each], collate)), len(each.target)) for each in fitting]
+        losses = [TokenLoss(float(loss_of(model, [each], collate)), len(each.target)) for _, each in fitting]
     folder = save_model(model.cpu(), base, out)
     form.write(folder)
-    whole = settings.lora is None
+    whole, compared = settings.lora is None, fitting[: settings.compared]
     detoxifier = GenerativeDetoxifier(
         folder if whole else base,
         adapter=None if whole else folder,
         format=form,
         device=place,
-        budget=settings.max_length,
+        budget=max((len(each.target) for _, each in compared), default=1),
         tries=1,
     )
-    metrics = measure_detoxifier(detoxifier, apart[: settings.compared], losses)
+    metrics = measure_detoxifier(detoxifier, [row for row, _ in compared], losses)
     card = detoxifier_card(base, data, told, counts, metrics, form)
     write_result(out, task="detoxifier", base=base, folder=folder, counts=counts, metrics=metrics, card=card, kind=kind)
     return out

@@ -78,7 +78,7 @@ def measure_detoxifier(detoxifier: Detoxifier, rows: Sequence[Rewrite], losses: 
     Args:
         detoxifier: as it is in use.
         rows: what is compared.
-        losses: of all rows that were held out and are not too long.
+        losses: of all rows that were held out and are not too long, of which `rows` are some.
     """
     requests = [RewriteRequest(row.original, row.prompt) for row in rows]
     written = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,10 +123,11 @@ def read_rewrites(files: Sequence[Path], *, refusal: str = REFUSAL, both_safe: b
 def held_out(row: Judged | Rewrite, share: float, *, seed: int = 0) -> bool:
     """Whether a row belongs to the part that is not trained on: all rows with the same request do, or do not.
 
-    Rows without a request go by their first text.
+    Requests that differ in spaces or capitals alone are the same. Rows without a request go by their first text.
     """
     first = row.original if isinstance(row, Rewrite) else row.answers[0].text
-    digest = hashlib.blake2b(f"{seed}\0{row.prompt or first}".encode("utf-8", "replace"), digest_size=8).digest()
+    same = " ".join((row.prompt or first).casefold().split())
+    digest = hashlib.blake2b(f"{seed}\0{same}".encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest) < share * 2**64
 
 
@@ -196,7 +198,7 @@ def _entries(file: Path) -> Iterator[tuple[dict[str, Any], str]]:
                 if not isinstance(raw, dict):
                     raise ConfigurationError(f"{place}: not a JSON object")
                 yield raw, place
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read: {type(error).__name__}") from None
 
 

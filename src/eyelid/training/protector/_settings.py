@@ -136,7 +136,7 @@ class DetoxifierSettings(LoopSettings):
         both_safe: whether pairs of two safe answers are used.
         refusal: the target where both answers are unsafe; "" for the usual one.
         lora: the adapter; `None` to train all weights.
-        compared: held-out rows that are rewritten and compared in the end.
+        compared: held-out rows, none of them too long, that are rewritten and compared in the end.
     """
 
     with_question: bool = True

@@ -17,8 +17,8 @@ from eyelid.training._checkpoint import save_tensors
 
 SETTINGS = "settings.json"
 _CHECKPOINT = "checkpoint.safetensors"
-#: What is kept of each parameter: itself, and what AdamW remembers of its gradients.
-_PARTS = ("value", "first", "second")
+#: What AdamW remembers of the gradients of a parameter; nothing where there were none yet.
+_MOMENTS = {"step": "step", "first": "exp_avg", "second": "exp_avg_sq"}
 LOG = "log.jsonl"
 #: Settings that say how a run is computed, not what; they may change on the way.
 _FREE = ("accumulate", "recompute", "save_every")
@@ -57,9 +57,9 @@ def save_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: tor
     """Write a checkpoint; the one before stays whole until this one is."""
     tensors: dict[str, Tensor] = {"step": torch.tensor(step)}
     for name, parameter in parameters.items():
-        state = optimizer.state[parameter]
         tensors[f"{name}/value"] = parameter.data
-        tensors[f"{name}/first"], tensors[f"{name}/second"] = state["exp_avg"], state["exp_avg_sq"]
+        state = optimizer.state.get(parameter) or {}
+        tensors |= {f"{name}/{part}": state[called] for part, called in _MOMENTS.items() if state}
     save_tensors(out / _CHECKPOINT, tensors)
 
 
@@ -76,17 +76,20 @@ def load_state(out: Path, parameters: Mapping[str, nn.Parameter], optimizer: tor
         saved = load_file(out / _CHECKPOINT)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{out / _CHECKPOINT} cannot be read; delete it to begin anew") from error
-    if saved.keys() != {"step", *(f"{name}/{part}" for name in parameters for part in _PARTS)}:
+    moved = {name for name in parameters if f"{name}/step" in saved}
+    parts = {f"{name}/value" for name in parameters} | {f"{name}/{part}" for name in moved for part in _MOMENTS}
+    if saved.keys() != {"step", *parts}:
         raise WeightsError(f"{out / _CHECKPOINT} is of another model; name another folder")
     step = int(saved["step"])
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(saved[f"{name}/value"])
-            optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": saved[f"{name}/first"].to(parameter.device),
-                "exp_avg_sq": saved[f"{name}/second"].to(parameter.device),
-            }
+            if name in moved:
+                optimizer.state[parameter] = {
+                    "step": saved[f"{name}/step"],  # AdamW counts on the CPU
+                    "exp_avg": saved[f"{name}/first"].to(parameter.device),
+                    "exp_avg_sq": saved[f"{name}/second"].to(parameter.device),
+                }
     lines = (out / LOG).read_text(encoding="utf-8").splitlines() if (out / LOG).is_file() else []
     kept = [line for line in lines if _step_of(line) <= step]
     (out / LOG).write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
