@@ -8,7 +8,7 @@ import pytest
 from tests.guard.ways import WAYS
 
 from eyelid.ecso import EcsoRules
-from eyelid.errors import HarmfulContentError, PolicyError
+from eyelid.errors import HarmfulContentError, InputError, PolicyError
 from eyelid.guard import ClosedAnswer, EyesClosed, Guard
 from eyelid.policy import Policy
 from eyelid.protocols import AskRequest, Reply
@@ -318,6 +318,8 @@ def test_the_first_answer_is_asked_for_as_the_caller_says() -> None:
     model = Model(judge="no")
     with closed_of(model, False) as closed:
         closed.answer(AskRequest("What?", (IMAGE,), system="Be brief.", budget=7, temperature=0.5, seed=3))
+        with pytest.raises(InputError, match="its own images"):
+            closed.answer(AskRequest("What?"), [IMAGE])  # they would not be seen by anyone
     first = model.host.asked[0]
     assert (first.system, first.budget, first.temperature, first.seed) == ("Be brief.", 7, 0.5, 3)
 

@@ -13,6 +13,8 @@ TOKENS = [
     "<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|start_header_id|>", "<|vision_start|>", "<|image_pad|>", "<s>",
     "</s>", "<image>", "<end_of_turn>", "<start_of_turn>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[IMG]",
     "<think>", "</think>", "<｜end▁of▁sentence｜>", "<pad>", "<IMAGE>", "[/inst]",
+    "<image_soft_token>", "<start_of_image>", "<IMG_CONTEXT>", "<end_of_utterance>", "<tool_call>", "</tool_call>",
+    "<extra_id_0>", "<unused99>", "<EOS_TOKEN>", "<mask>", "[CLS]", "[SEP]",
 ]  # fmt: skip
 
 

@@ -295,6 +295,9 @@ def test_a_run_goes_on_under_the_same_settings_only(tmp_path: Path, base: Path) 
     other = pairs(tmp_path / "other.jsonl", 41)
     with pytest.raises(ConfigurationError, match="data"):
         train_sequence_detector([other], base, tmp_path / "run", settings=detector_settings(epochs=1), device="cpu")
+    (tmp_path / "run" / "checkpoint.safetensors").unlink()  # to save room; the run is finished all the same
+    with pytest.raises(ConfigurationError, match="epochs"):
+        train_sequence_detector([data], base, tmp_path / "run", settings=detector_settings(epochs=2), device="cpu")
     # How it is computed may change, and before there is a checkpoint everything may.
     free = detector_settings(epochs=1, accumulate=4, recompute=True, save_every=7)
     train_sequence_detector([data], base, tmp_path / "run", settings=free, device="cpu", say=said.append)

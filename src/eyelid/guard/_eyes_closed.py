@@ -10,6 +10,7 @@ from types import TracebackType
 
 from eyelid.ecso import EcsoRules
 from eyelid.engine import Workers
+from eyelid.errors import InputError
 from eyelid.guard._drivers import arun, run, together
 from eyelid.guard._effects import Answer, Asking, Effect, Flow
 from eyelid.guard._eyes import Eyes, asked
@@ -99,10 +100,13 @@ class EyesClosed:
 
         Args:
             prompt: the request; or all of it as an `AskRequest`, with the model's settings for the first answer.
-            images: what comes with it.
+            images: what comes with it; an `AskRequest` holds its own.
 
         Returns:
             What may be passed on. What fails is never an exception: the text is then a refusal.
+
+        Raises:
+            InputError: there are images beside an `AskRequest`.
         """
         return run(self._flow(_request(prompt, images)), self._submit)
 
@@ -175,4 +179,8 @@ class EyesClosed:
 
 
 def _request(prompt: str | AskRequest, images: Sequence[Image]) -> AskRequest:
-    return prompt if isinstance(prompt, AskRequest) else AskRequest(prompt, tuple(images))
+    if not isinstance(prompt, AskRequest):
+        return AskRequest(prompt, tuple(images))
+    if images:
+        raise InputError("an AskRequest holds its own images; give them there and not beside it")
+    return prompt

@@ -25,8 +25,9 @@ _CONTROL = re.compile(
     r"""
       (<\|)(?=[^\s|<>]{1,40}\|>)                     # <|im_start|>, <|eot_id|>
     | (<｜)(?=[^\s<>]{1,40}｜>)                       # DeepSeek's
-    | (<)(?=/?(?:s|pad|unk|bos|eos|image|img|video|audio|start_of_turn|end_of_turn|think|system|user|assistant)\s*>)
-    | (\[)(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG(?:_BREAK|_END)?)\])
+    | (<)(?=/?(?:s|pad|unk|bos|eos|cls|sep|mask|image|img|video|audio|think|system|user|assistant)\s*>)
+    | (<)(?=/?(?:unused\d{1,6}|\w{1,40}_\w{0,40})\s*>)  # <start_of_turn>, <tool_call>, <extra_id_0>, ...
+    | (\[)(?=/?(?:INST|SYS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG(?:_BREAK|_END)?|CLS|SEP|MASK|PAD|UNK)\])
     | (<)(?=<\s*/?\s*SYS\s*>>)
     """,
     re.VERBOSE | re.IGNORECASE,

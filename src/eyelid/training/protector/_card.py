@@ -32,7 +32,8 @@ def detector_card(
     extra = f"What it reads: `{form.template!r}`; a high logit means {'harm' if form.harmful else 'safety'}."
     if "threshold" in metrics:
         kept = {"surfaces": {"output": {"thresholds": {"harm": metrics["threshold"]}}}}
-        extra += f" For 2 % of false alarms on its data: `Policy.from_mapping({kept})`."
+        alarms = metrics["false_alarms_at_threshold"]
+        extra += f" For {alarms:.1%} of false alarms on the requests held out: `Policy.from_mapping({kept})`."
     return _card("Harm detector", "eyelid.detectors", use, extra, base, data, told, counts, metrics)
 
 

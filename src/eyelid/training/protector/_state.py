@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from eyelid.errors import ConfigurationError, WeightsError
 from eyelid.training._checkpoint import save_tensors
+from eyelid.training.protector._result import RESULT
 
 SETTINGS = "settings.json"
 _CHECKPOINT = "checkpoint.safetensors"
@@ -27,7 +28,7 @@ _FREE = ("accumulate", "recompute", "save_every")
 def claim_folder(out: Path, told: Mapping[str, Any]) -> None:
     """Make the run's folder, or take up the run that is there.
 
-    As long as there is no checkpoint, nothing is lost by other settings, and they are taken.
+    As long as there is neither a checkpoint nor a result, nothing is lost by other settings, and they are taken.
 
     Raises:
         ConfigurationError: it holds a run with other settings; names what differs.
@@ -35,7 +36,7 @@ def claim_folder(out: Path, told: Mapping[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     told = json.loads(json.dumps(told))
     file = out / SETTINGS
-    if file.is_file() and (out / _CHECKPOINT).is_file():
+    if file.is_file() and ((out / _CHECKPOINT).is_file() or (out / RESULT).is_file()):
         before, now = _fixed(json.loads(file.read_text(encoding="utf-8"))), _fixed(told)
         other = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
         if other:
