@@ -385,6 +385,18 @@ def test_an_encoder_without_a_pooler_gets_one_with_its_adapter(tmp_path: Path, k
     assert one == pytest.approx(scores(SequenceDetector(whole, device=DEVICE), TEXTS), abs=1e-5)
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_family_of_encoders_gets_an_adapter_without_more_words(tmp_path: Path, family: str) -> None:
+    base = tmp_path / "base"
+    write_encoder(base, family)
+    settings = detector_settings(lora=LORA, epochs=1, rate=1e-2)
+    data = [labelled(tmp_path / "rows.jsonl", 60)]
+    run = train_sequence_detector(data, base, tmp_path / "run", settings=settings, device="cpu")
+    adapter, whole = export_run(run, tmp_path / "a"), export_run(run, tmp_path / "m", merged=True)
+    one = scores(SequenceDetector(base, adapter=adapter, device=DEVICE), TEXTS)
+    assert one == pytest.approx(scores(SequenceDetector(whole, device=DEVICE), TEXTS), abs=1e-5)
+
+
 def test_a_checkpoint_that_lacks_more_than_a_head_is_not_trained(tmp_path: Path) -> None:
     base = write_base(tmp_path / "base")
     tensors = load_file(base / "model.safetensors")

@@ -19,14 +19,17 @@ from eyelid.training.protector._settings import Lora
 
 #: Beside the weights: what reads text. Copied to wherever weights are written.
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer.model", "vocab.txt")
-#: What queries and values are called by different architectures.
+#: What queries and values are called by different architectures; some have them in one with the keys.
 _QUERY_VALUE = (
     ("q_proj", "v_proj"),
     ("query", "value"),
     ("q", "v"),
     ("q_lin", "v_lin"),
+    ("query_proj", "value_proj"),
     ("query_key_value",),
+    ("qkv_proj",),
     ("c_attn",),
+    ("Wqkv",),
 )
 #: New parts that PEFT saves of itself beside an adapter for classification.
 _SAVED = ("classifier", "score")
