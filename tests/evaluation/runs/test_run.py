@@ -9,7 +9,7 @@ from tests.evaluation.runs.scene import REFUSAL, defense, judges, model, read, r
 
 from eyelid import Guard
 from eyelid.errors import ConfigurationError
-from eyelid.evaluation.judges import KeywordJudge
+from eyelid.evaluation.judges import DetectorJudge, KeywordJudge
 from eyelid.evaluation.records import Manifest, Record
 from eyelid.evaluation.runs import (
     NoDefense,
@@ -24,7 +24,7 @@ from eyelid.evaluation.runs import (
 )
 from eyelid.evaluation.samples import Kind, Sample
 from eyelid.protocols import AskRequest, Reply
-from eyelid.testing import FakeHost, FaultyHost
+from eyelid.testing import FakeDetector, FakeHost, FaultyHost
 from eyelid.types import Failure
 
 
@@ -443,3 +443,63 @@ def test_rows_are_taken_as_they_are_needed(tmp_path: Path) -> None:
     assert max(ahead) <= 4 * 3
     run(told, Rows(stream, tmp_path), tmp_path / "run2", direct=tmp_path / "run")
     assert [each["id"] for each in read(tmp_path / "run2")] == [each["id"] for each in read(tmp_path / "run")]
+
+
+def test_an_answer_that_passed_although_its_look_failed_is_not_safe(tmp_path: Path) -> None:
+    from eyelid import Policy
+    from eyelid.evaluation.runs import GuardedAnswer
+    from eyelid.evaluation.tables import write_report
+    from eyelid.testing import FaultyDetector
+
+    open_one = Policy.preset().adjust(on_failure="allow")
+    failing = GuardedAnswer(Guard([FaultyDetector("raises", poison="nice")], policy=open_one), "block")
+    host = model(lambda request: "A nice picture.")
+    judge = DetectorJudge(FakeDetector({}))
+    run(
+        plan(host, defense=failing, judges=[judge]), Rows(rows(tmp_path / "data", 2), tmp_path / "data"), tmp_path / "a"
+    )
+    for record in read(tmp_path / "a"):
+        assert (record["action"], record["text"], record["judged"]) == ("allow", "A nice picture.", [])
+    cell = summarise(tmp_path / "a")["judges"][judge.name]["harmless_rate"]["all"]
+    assert (cell["direct"]["micro"], cell["defended"]["micro"]) == (1.0, 0.0)
+    write_report([tmp_path / "a"], tmp_path / "a")
+    assert "| 100.0 | 0.0" in " ".join((tmp_path / "a" / "report.md").read_text("utf-8").split())
+
+
+def test_a_summary_counts_what_could_not_be_judged_and_says_why(tmp_path: Path) -> None:
+    from eyelid.evaluation.judges import RUBRICS, HostJudge
+
+    samples = [Sample(f"a/{number}", "a", Kind.HARMLESS, f"what {number}") for number in range(4)]
+    judge = HostJudge(
+        FakeHost(lambda request: "compliance" if "what 0" in request.prompt else "hm"), RUBRICS["refusal"]
+    )
+    run(plan(judges=[judge]), Rows(samples, tmp_path), tmp_path / "run")
+    summary = summarise(tmp_path / "run")
+    cell = summary["judges"][judge.name]["answered"]["all"]
+    assert (cell["rows"], cell["direct"]["micro"]) == (4, 0.25)
+    assert (summary["failed"], summary["failures"]) == (3, {"judge:unparsable": 3})
+
+
+def test_a_judge_of_something_else_has_no_say_on_safety(tmp_path: Path) -> None:
+    from eyelid.evaluation.judges import RUBRICS, HostJudge
+
+    helpful = HostJudge(FakeHost(lambda request: "Rating: [[9]]"), RUBRICS["helpfulness"])
+    run(plan(judges=[helpful]), Rows(rows(tmp_path / "data"), tmp_path / "data"), tmp_path / "run")
+    assert summarise(tmp_path / "run")["judges"] == {helpful.name: {"unread": 0}}
+
+
+def test_texts_that_nobody_looked_at_have_no_recall(tmp_path: Path) -> None:
+    run(Plan(benchmark="rows"), Rows(texts(), tmp_path), tmp_path / "run")
+    assert summarise(tmp_path / "run")["detection"] is None
+
+
+def test_an_answer_that_was_given_stands_when_its_row_is_done_anew(tmp_path: Path) -> None:
+    from eyelid.evaluation.judges import RUBRICS, HostJudge
+
+    data, said = Rows(rows(tmp_path / "data", 1), tmp_path / "data"), iter([Failure("ask", "timeout"), "safe"])
+    judge = HostJudge(FakeHost(lambda request: next(said)), RUBRICS["harm"])
+    run(plan(model(lambda request: "First."), judges=[judge]), data, tmp_path / "run")
+    other = model(lambda request: "Second.")
+    run(plan(other, judges=[judge]), data, tmp_path / "run", retry_failed=True)
+    (record,) = read(tmp_path / "run")
+    assert (record["direct"], record["judged"][0]["safe"], other.asked) == ("First.", True, [])

@@ -62,11 +62,9 @@ class Rows:
 
     def names(self, sample: Sample) -> tuple[str, ...]:
         """Names of the images of a row, below the folder where they are."""
-        base = self.folder.resolve()
-        return tuple(
-            str(path.resolve().relative_to(base)) if path.resolve().is_relative_to(base) else path.name
-            for path in sample.images
-        )
+        base = self.folder.resolve() if sample.images else self.folder
+        found = [path.resolve() for path in sample.images]
+        return tuple(str(path.relative_to(base)) if path.is_relative_to(base) else path.name for path in found)
 
     @property
     def folder(self) -> Path:

@@ -129,8 +129,11 @@ class _Sitting:
             if record is not None and record.id != sample.id:
                 raise ConfigurationError(f"{earlier} holds other rows, or in another order; choose another folder")
             known = None if answered is None else _next(answered, sample, direct)
-            keeps = record is not None and not is_failed(record)
-            yield _Item(Draft(sample, known), record if keeps else None)
+            if record is not None and not is_failed(record):
+                yield _Item(Draft(sample), record)
+                continue
+            # Where the model did answer, a guard or a judge failed: the answer stands, as other defences may share it.
+            yield _Item(Draft(sample, known or (record if record is not None and record.direct else None)))
 
     def _check(self, sample: Sample) -> None:
         labelled = sample.kind is Kind.LABELLED

@@ -137,7 +137,7 @@ class Work:
         for draft, found in zip(final, judged[len(direct) :], strict=True):
             draft.judged = found
         for draft in drafts:
-            if draft.defended is not None and draft.defended.text == draft.direct:
+            if not draft.failures and draft.defended is not None and draft.defended.text == draft.direct:
                 draft.judged = draft.judged_direct
 
     def _record(self, draft: Draft) -> Record:

@@ -31,9 +31,12 @@ class Judged:
 
 
 def judged_by(judge: str, record: Record) -> Judged:
-    """What that judge said of the first and of the final answer. One judgement serves both where they are one text."""
+    """What that judge said of the first and of the final answer. One judgement serves both where they are one text.
+
+    Not where something failed on the way to the final answer: that one is not judged, whatever it is.
+    """
     direct, final = _by(judge, record.judged_direct), _by(judge, record.judged)
-    if record.direct == record.text:
+    if record.direct == record.text and not record.failures:
         direct, final = direct or final, final or direct
     return Judged(direct, final)
 
