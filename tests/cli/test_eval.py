@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -322,7 +323,10 @@ def test_a_model_of_transformers_that_sees_is_measured(run: Run, mm: Path, tmp_p
             "x",
         ),
         (("mm-safetybench", "--data", "OUT", "--out", "MM", "--host", "HOST"), "MM-SafetyBench"),
-        (("injecagent", "--data", "INJECAGENT", "--out", "OUT", "--defense", "reask"), "--host"),
+        (("injecagent", "--data", "INJECAGENT", "--out", "OUT", "--defense", "reask"), "take block or rewrite"),
+        (("mm-safetybench", "--data", "MM", "--out", "OUT", "--host", "HOST", "--rubric", "harm"), "--judge host:"),
+        (("injecagent", "--data", "INJECAGENT", "--out", "OUT", "--direct", "OUT"), "leave out --direct"),
+        (("pope", "--data", "POPE", "--out", "OUT", "--host", "HOST", "--judge", "host:HOST"), "--rubric"),
     ],
 )
 def test_what_cannot_be_run_is_said_in_one_line(
@@ -334,6 +338,7 @@ def test_what_cannot_be_run_is_said_in_one_line(
         "OUT": str(tmp_path / "empty"),
         "HOST": script(tmp_path / "host", SCRIPT),
         "INJECAGENT": str(write_miniature("injecagent", tmp_path / "injecagent")),
+        "POPE": str(write_miniature("pope", tmp_path / "pope")),
     }
     done = run(*(places.get(word, word.replace("host:HOST", f"host:{places['HOST']}")) for word in words))
     assert done.exit_code == 2
@@ -388,3 +393,50 @@ def test_nothing_heavy_is_loaded_for_the_help() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_report_that_cannot_be_written_is_said_in_one_line(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", SCRIPT)
+    (tmp_path / "out" / "report.html.new").mkdir(parents=True)
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--judge", "keyword", "--limit", "3")
+    done = run(*common, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: the report cannot be written in {tmp_path / 'out'}: ")
+    assert len(records(tmp_path / "out")) == 3
+
+
+def test_why_rows_failed_is_said(run: Run, mm: Path, tmp_path: Path) -> None:
+    host = script(tmp_path / "host", [{"failure": "overloaded"}])
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--judge", "keyword", "--limit", "3", "--no-report")
+    done = run(*common, "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "failed: ask:overloaded (3 rows); --retry-failed does them anew" in done.stdout
+
+
+def test_models_are_known_by_their_weights_and_not_by_where_they_lie(run: Run, mm: Path, tmp_path: Path) -> None:
+    from tests.detectors.guards import SMALL, write_guard
+    from tests.hosts.chats import write_llava
+
+    from eyelid.detectors import GuardFamily
+
+    (tmp_path / "small.toml").write_text(SMALL, "utf-8")
+    for place in ("a", "b"):
+        write_guard(tmp_path / place / "guard", GuardFamily.read(tmp_path / "small.toml"), "LlamaForCausalLM")
+        write_llava(tmp_path / place / "model")
+    shutil.copytree(tmp_path / "a", tmp_path / "c")
+    tokens = tmp_path / "b" / "model" / "generation_config.json"
+    tokens.write_text(tokens.read_text("utf-8") + "\n", "utf-8")
+
+    def names(place: str) -> tuple[str, str]:
+        folder = tmp_path / place
+        guard = ("--judge", f"guard:{folder / 'guard'}#{tmp_path / 'small.toml'}", "--device", "cpu", "--budget", "2")
+        common = ("mm-safetybench", "--data", mm, "--limit", "1", "--no-report", "--out", folder / "out")
+        done = run(*common, "--host", f"transformers:{folder / 'model'}", *guard)
+        assert done.exit_code in (0, 1), done.stderr
+        manifest = json.loads((folder / "out" / "run.json").read_text("utf-8"))
+        return manifest["host"], manifest["judges"][0]
+
+    (model, judge), (other, _), copied = names("a"), names("b"), names("c")
+    assert copied == (model, judge)
+    assert model.startswith("model@")
+    assert other != model

@@ -9,7 +9,7 @@ from tests.cli.conftest import load_fake
 from typer.testing import CliRunner
 
 from eyelid import Guard, Policy
-from eyelid.cli._synthesize_parts import identified
+from eyelid.cli._identified import identified
 from eyelid.cli.synthesize import synthesize
 from eyelid.testing import FakeDecoder, FakeReader, FaultyDetector
 

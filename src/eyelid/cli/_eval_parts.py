@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from eyelid.cli._guard import make_guard
+from eyelid.cli._identified import identified
 from eyelid.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Parts:
         """The defence of that name.
 
         Raises:
-            ConfigurationError: there is none, or it needs a host.
+            ConfigurationError: there is none, it needs a host, or the benchmark's texts are given.
         """
         from eyelid.evaluation.runs import ClosedEyes, GuardedAnswer, GuardedRequest, NoDefense
 
@@ -126,6 +127,11 @@ class Parts:
         if name == "none":
             return NoDefense()
         if name in ("detoxify", "ecso", "reask"):
+            if self.labelled:
+                raise ConfigurationError(
+                    f"the defence {name!r} asks the model again, and the texts of {self._benchmark.name} are given; "
+                    "take block or rewrite"
+                )
             if self.host is None:
                 raise ConfigurationError(f"the defence {name!r} asks the model again; there must be a --host")
             if name == "ecso":
@@ -154,9 +160,11 @@ class Parts:
         """Those that were asked for, and the rule that scores ordinary questions.
 
         Raises:
-            ConfigurationError: a word names no judge.
+            ConfigurationError: a word names no judge, or a rubric is for none.
         """
         words = list(self._wanted.judges) or self._usual()
+        if self._wanted.rubrics and not any(word.startswith("host:") for word in words):
+            raise ConfigurationError("--rubric is what a model is told that judges; name it with --judge host:SPEC")
         return [*(judge for word in words for judge in self._judges(word)), *self._scorers()]
 
     def _usual(self) -> list[str]:
@@ -185,29 +193,40 @@ class Parts:
             version = self.detectors.partition("@")[2]
             return [DetectorJudge(scores, threshold=self._wanted.threshold, version=version)]
         if kind in ("detector", "guard") and where:
-            return [DetectorJudge(self._detector(kind, where), threshold=self._wanted.threshold)]
+            detector, version = self._detector(kind, where)
+            return [DetectorJudge(detector, threshold=self._wanted.threshold, version=version)]
         if kind == "host" and where:
             return self._host_judges(self._open(where))
         raise ConfigurationError(f"{word!r} names no judge; known: {JUDGES}")
 
-    def _detector(self, kind: str, where: str) -> Detector:
+    def _detector(self, kind: str, where: str) -> tuple[Detector, str]:
+        """A detector, and a digest that is the same wherever its files lie."""
         from eyelid.detectors import GuardModelDetector, SequenceDetector
+        from eyelid.evaluation.runs import digest_of
 
         place, _, more = where.partition("#")
         folder, device = Path(place), self._wanted.device
         if kind == "guard":
             family = Path(more) if more.endswith(".toml") else more or None
-            return GuardModelDetector(folder, family=family, device=device)
+            guard = GuardModelDetector(folder, family=family, device=device)
+            return guard, digest_of((identified(guard.name, folder), guard.family))
         adapter = Path(more) if more else None
-        return SequenceDetector(folder, adapter=adapter, device=device, name=(adapter or folder).resolve().name)
+        name = (adapter or folder).resolve().name
+        detector = SequenceDetector(folder, adapter=adapter, device=device, name=name)
+        return detector, digest_of((identified("", folder, adapter), detector.format))
 
     def _host_judges(self, host: Host) -> list[Judge]:
         from eyelid.evaluation.judges import GradingJudge, HostJudge
-        from eyelid.evaluation.scoring import HostCorrectness
+        from eyelid.evaluation.scoring import SCORERS, HostCorrectness
 
         if not self._wanted.rubrics and self._benchmark.judged_by == "mm-vet":
             return [GradingJudge(HostCorrectness(host, seed=self._wanted.seed))]
         rubrics = self._wanted.rubrics or [self._benchmark.judged_by]
+        if rubrics[0] in SCORERS:
+            raise ConfigurationError(
+                f"{self._benchmark.name} is scored by its own rule and needs no model as a judge; "
+                "leave it out, or say with --rubric what it is to judge, such as helpfulness"
+            )
         return [
             HostJudge(host, _panel(rubric), seed=self._wanted.seed, seconds=self._wanted.seconds) for rubric in rubrics
         ]
@@ -217,8 +236,12 @@ class Parts:
 
         if (spec, adapter) not in self._hosts:
             wanted = self._wanted
+            kind, _, where = spec.partition(":")
+            folder = Path(where)
+            loaded = kind == "transformers" and folder.is_dir()
             host = open_host(
                 spec,
+                name=identified(folder.resolve().name, folder, adapter) if loaded else "",
                 device=wanted.device,
                 adapter=adapter,
                 token_env=wanted.token_env,

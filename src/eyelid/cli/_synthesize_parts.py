@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from eyelid.cli._exit import ExitCode, usage
 from eyelid.cli._guard import make_guard
+from eyelid.cli._identified import identified
 from eyelid.cli._record import printable, to_json
 from eyelid.errors import ConfigurationError, EngineError
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from eyelid.synthesis import SafeHarmPrompts
     from eyelid.types import Failure
 
-#: Files of a folder that decide what a model says.
-_DECISIVE = (".safetensors", ".json", ".jinja", ".model", ".txt")
 _DETECTORS = "embedded, detector:FOLDER[#ADAPTER], guard:FOLDER[#FAMILY]"
 
 
@@ -117,24 +115,6 @@ class Parts:
         name = (adapter or folder).resolve().name
         detector = SequenceDetector(folder, adapter=adapter, device=self._device, name=name)
         return detector, identified(name, folder, adapter)
-
-
-def identified(name: str, *folders: Path | None) -> str:
-    """A model's name with twelve hex digits of its weights and settings, so that no two models pass for one.
-
-    Args:
-        name: as people know it.
-        folders: of the model, and of its adapter if it has one.
-    """
-    from eyelid.models import sha256
-
-    whole = hashlib.sha256()
-    for folder in folders:
-        for file in sorted(folder.iterdir()) if folder is not None else ():
-            if file.suffix in _DECISIVE:
-                whole.update(f"{file.name} {sha256(file)}\n".encode())
-        whole.update(b"\n")
-    return f"{name}@{whole.hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)

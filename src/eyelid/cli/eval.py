@@ -146,6 +146,8 @@ def evaluate(
         rows = Rows(read(benchmark, data, **chosen), data, limit=limit, draw=sample, seed=seed)
         with ExitStack() as closing:
             parts = Parts(ctx, found, wanted, closing)
+            if parts.labelled and direct is not None:
+                raise ConfigurationError(f"the texts of {benchmark} are given; leave out --direct, nobody answers")
             names = list(dict.fromkeys(defense or (["block"] if parts.labelled else ["none"])))
             settings = {
                 "options": {name: list(values) for name, values in found.choose(chosen).items()},
@@ -159,7 +161,7 @@ def evaluate(
             plans = _plans(parts, benchmark, names, settings)
             folders = [out] if len(names) == 1 else [out / name for name in names]
             _warn(names, [each.name for each in plans[0].judges])
-            _run_all(plans, rows, folders, None if parts.labelled else direct, retry_failed, labelled=parts.labelled)
+            _run_all(plans, rows, folders, direct, retry_failed, labelled=parts.labelled)
         _end(folders, out, report, as_json)
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on from here", err=True)
@@ -249,13 +251,22 @@ def _end(folders: Sequence[Path], out: Path, report: bool, as_json: bool) -> Non
 def _report(folders: Sequence[Path], out: Path) -> tuple[Summary, Path]:
     from eyelid.evaluation.tables import write_report
 
-    return write_report(folders, out), out / "report.html"
+    try:
+        return write_report(folders, out), out / "report.html"
+    except OSError as error:
+        raise ConfigurationError(
+            f"the report cannot be written in {out}: {error.strerror or 'no reason given'}; all rows are done, and the "
+            "same command writes it again"
+        ) from error
 
 
 def _say(summary: Mapping[str, Any]) -> None:
     """A run in a few lines."""
     head = " · ".join(filter(None, (summary["benchmark"], summary["host"], summary["defense"])))
     typer.echo(f"{head}: {summary['rows']} rows, {summary['changed']} changed, {summary['failed']} failed")
+    if summary["failed"]:
+        reasons = ", ".join(f"{reason} ({rows} rows)" for reason, rows in summary["failures"].items())
+        typer.echo(f"  failed: {reasons}; --retry-failed does them anew")
     names = ("auroc", "auprc", "recall", "fpr", "ece")
     if detection := summary["detection"]:
         found = [f"{name} {detection[name]:.4f}" for name in names if detection[name] is not None]

@@ -27,6 +27,7 @@ def open_host(
     token_env: str = "OPENAI_API_KEY",
     seconds: float = 120.0,
     plaintext: bool = False,
+    name: str = "",
 ) -> Host:
     """A host by its kind and where it is, as `SPECS` lists them.
 
@@ -37,6 +38,7 @@ def open_host(
         token_env: the environment variable with the bearer token for a server; it may be unset.
         seconds: for one answer of a server.
         plaintext: whether http is taken for other servers than this machine.
+        name: of the host; its own if left out.
 
     Raises:
         ConfigurationError: the word is of no known form, or what it names is not there.
@@ -53,10 +55,11 @@ def open_host(
     if kind == "transformers":
         from eyelid.hosts._transformers import TransformersHost
 
-        return TransformersHost(Path(where), adapter=adapter, device=device)
+        return TransformersHost(Path(where), adapter=adapter, device=device, name=name)
     from eyelid.hosts._openai import OpenAIHost
 
     url, _, model = where.partition("#")
     if not url or not model:
         raise ConfigurationError(f"{spec!r} names no model; write it behind the URL: openai:URL#MODEL")
-    return OpenAIHost(url, model, token=os.environ.get(token_env) or None, seconds=seconds, plaintext=plaintext)
+    token = os.environ.get(token_env) or None
+    return OpenAIHost(url, model, token=token, seconds=seconds, plaintext=plaintext, name=name)

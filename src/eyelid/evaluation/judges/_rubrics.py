@@ -105,5 +105,5 @@ def panel(name: str) -> Panel:
         return PANELS[name]
     if name in ("keywords", "label"):
         return PANELS["harm"]
-    known("rubric", name, [*RUBRICS, *PANELS])
+    known("rubric", name, dict.fromkeys([*RUBRICS, *PANELS]))
     return Panel.of(RUBRICS[name])
