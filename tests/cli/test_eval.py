@@ -440,3 +440,14 @@ def test_models_are_known_by_their_weights_and_not_by_where_they_lie(run: Run, m
     assert copied == (model, judge)
     assert model.startswith("model@")
     assert other != model
+
+
+def test_a_long_run_without_a_terminal_says_how_far_it_is(
+    run: Run, mm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eyelid.cli.eval._TELL_SECONDS", 0.0)
+    host = script(tmp_path / "host", [{"failure": "overloaded", "pattern": "1"}, {"answer": "Yes."}])
+    common = ("mm-safetybench", "--data", mm, "--host", host, "--judge", "keyword", "--limit", "6", "--no-report")
+    done = run(*common, "--out", tmp_path / "out", "--batch", "3", "--concurrency", "1")
+    assert "none: 3 of 6 rows" in done.stderr
+    assert "none: 6 of 6 rows" in done.stderr

@@ -220,7 +220,7 @@ class Parts:
         from eyelid.evaluation.scoring import SCORERS, HostCorrectness
 
         if not self._wanted.rubrics and self._benchmark.judged_by == "mm-vet":
-            return [GradingJudge(HostCorrectness(host, seed=self._wanted.seed))]
+            return [GradingJudge(HostCorrectness(host, seed=self._wanted.seed, seconds=self._wanted.seconds))]
         rubrics = self._wanted.rubrics or [self._benchmark.judged_by]
         if rubrics[0] in SCORERS:
             raise ConfigurationError(

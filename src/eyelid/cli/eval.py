@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,10 @@ from eyelid.errors import ConfigurationError, EngineError
 if TYPE_CHECKING:
     from eyelid.evaluation.runs import Plan, Progress, Rows
     from eyelid.evaluation.tables import Summary
+
+
+#: Where there is no terminal for a bar, a line is written so often, in seconds.
+_TELL_SECONDS = 30.0
 
 
 def evaluate(
@@ -215,15 +220,19 @@ def _run_all(
     """One run after the other; all take the first answers of the first."""
     from eyelid.evaluation.runs import run
 
-    console = Console(stderr=True)
+    console, told = Console(stderr=True), time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
         for number, (plan, folder) in enumerate(zip(plans, folders, strict=True)):
             task = bar.add_task(plan.defense.name, total=None)
 
             def tell(at: Progress, task: Any = task, name: str = plan.defense.name) -> None:
+                nonlocal told
                 failed = f", {at.failed} failed" if at.failed else ""
                 bar.update(task, total=at.total, completed=at.done, description=f"{name}{failed}")
+                if bar.disable and time.monotonic() - told >= _TELL_SECONDS:
+                    told = time.monotonic()
+                    typer.echo(f"{name}: {at.done} of {at.total} rows{failed}, {at.eta or 0:.0f} s left", err=True)
 
             shared = direct if number == 0 or labelled else (direct or folders[0])
             run(plan, rows, folder, direct=shared, retry_failed=retry_failed, progress=tell)

@@ -29,7 +29,7 @@ from eyelid.evaluation.scoring import (
     scorer,
 )
 from eyelid.protocols import AskRequest, Reply
-from eyelid.testing import FakeHost
+from eyelid.testing import FakeHost, FaultyHost
 from eyelid.types import Failure
 
 SUBTASKS = [subtask for subtasks in MME_PARTS.values() for subtask in subtasks]
@@ -389,11 +389,18 @@ def test_a_host_gives_points_or_fails_for_each() -> None:
     assert "a<AND>b" in judge.asked[0].prompt
 
 
-@pytest.mark.parametrize("host", [Broken(), Judge(Reply("1.0"))])
+@pytest.mark.parametrize("host", [Broken(), Judge(*[Reply("1.0")] * 3)])
 def test_a_host_that_breaks_or_miscounts_gives_no_points(host: Judge | Broken) -> None:
     points = HostCorrectness(host).grade([Graded("q", "r", "a")] * 2)
     assert all(isinstance(each, Failure) for each in points)
     assert "zorb" not in repr(points)
+
+
+def test_a_host_that_hangs_gives_no_points() -> None:
+    host = FaultyHost("hangs", poison=None, inner=FakeHost(default="1.0"))
+    (points,) = HostCorrectness(host, seconds=0.05).grade([Graded("q", "r", "a")])
+    assert isinstance(points, Failure)
+    assert points.code == "timeout"
 
 
 def test_nothing_to_grade_asks_nobody() -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from eyelid.evaluation.asking import ASK_SECONDS, BoundedHost
 from eyelid.protocols import AskRequest, Host, Reply
 from eyelid.text import Prompt
 from eyelid.types import Failure
@@ -66,38 +67,31 @@ class HostCorrectness:
         template: with the fields question, reference and answer, and `{nonce}` for marks that nobody can forge.
         budget: tokens of a reply at most.
         seed: of the host's drawing.
+        seconds: for each reply.
 
     Raises:
         ConfigurationError: the template lacks a field or has an unknown one.
     """
 
-    def __init__(self, host: Host, *, template: str = TEMPLATE, budget: int = 8, seed: int = 0) -> None:
+    def __init__(
+        self, host: Host, *, template: str = TEMPLATE, budget: int = 8, seed: int = 0, seconds: float = ASK_SECONDS
+    ) -> None:
         self._prompt = Prompt(template, fields=("question", "reference", "answer"))
-        self._host, self._budget, self._seed = host, budget, seed
+        self._host, self._budget, self._seed = BoundedHost(host, seconds=seconds), budget, seed
         digest = hashlib.sha256(template.encode()).hexdigest()[:8]
         self.name = f"mm-vet.host.v1:{host.name}:{digest}"
 
     def grade(self, batch: Sequence[Graded]) -> list[float | Failure]:
         """Points in [0, 1] for each answer, in order; a `Failure` where the host failed or gave no points."""
-        requests = [self._request(each) for each in batch]
-        try:
-            replies = list(self._host.ask(requests)) if requests else []
-        except Exception:  # noqa: BLE001 - a host is foreign code, and a run of hours does not end at one answer
-            return [self._failure("error")] * len(requests)
-        if len(replies) != len(requests):
-            return [self._failure("invalid")] * len(requests)
-        return [self._points(reply) for reply in replies]
+        return [self._points(reply) for reply in self._host.ask([self._request(each) for each in batch])]
 
     def _request(self, each: Graded) -> AskRequest:
         # "<AND>" and "<OR>" are no tokens of any chat format, so that hardening leaves them.
         values = {"question": each.question, "reference": each.reference, "answer": each.answer}
         return AskRequest(self._prompt.fill(values), budget=self._budget, seed=self._seed)
 
-    def _points(self, reply: object) -> float | Failure:
+    def _points(self, reply: Reply | Failure) -> float | Failure:
         if isinstance(reply, Failure):
             return reply
-        points = parse_points(reply.text) if isinstance(reply, Reply) else None
-        return self._failure("invalid") if points is None else points
-
-    def _failure(self, code: str) -> Failure:
-        return Failure("ask", code, "the judge gave no points", self.name)
+        points = parse_points(reply.text)
+        return Failure("ask", "invalid", "the judge gave no points", self.name) if points is None else points
