@@ -244,6 +244,7 @@ def test_models_from_folders_judge(run: Run, mm: Path, tmp_path: Path) -> None:
     assert all(0.0 < each["score"] < 1.0 and each["safe"] is (each["score"] < 0.5) for each in (guard, classifier))
     gone = run(*common, "--out", tmp_path / "out2", "--judge", f"guard:{tmp_path / 'nowhere'}")
     assert gone.exit_code == 2
+    assert gone.stderr.startswith(f"error: {tmp_path / 'nowhere'}: ")
 
 
 def test_the_model_itself_detoxifies(run: Run, mm: Path, tmp_path: Path) -> None:

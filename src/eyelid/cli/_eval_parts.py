@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 
 from eyelid.cli._guard import make_guard
 from eyelid.cli._identified import identified
-from eyelid.errors import ConfigurationError
+from eyelid.errors import ConfigurationError, WeightsError
 
 if TYPE_CHECKING:
     from eyelid import Guard, Policy
@@ -208,11 +208,13 @@ class Parts:
         folder, device = Path(place), self._wanted.device
         if kind == "guard":
             family = Path(more) if more.endswith(".toml") else more or None
-            guard = GuardModelDetector(folder, family=family, device=device)
+            with _named(folder):
+                guard = GuardModelDetector(folder, family=family, device=device)
             return guard, digest_of((identified(guard.name, folder), guard.family))
         adapter = Path(more) if more else None
         name = (adapter or folder).resolve().name
-        detector = SequenceDetector(folder, adapter=adapter, device=device, name=name)
+        with _named(folder):
+            detector = SequenceDetector(folder, adapter=adapter, device=device, name=name)
         return detector, digest_of((identified("", folder, adapter), detector.format))
 
     def _host_judges(self, host: Host) -> list[Judge]:
@@ -239,20 +241,30 @@ class Parts:
             kind, _, where = spec.partition(":")
             folder = Path(where)
             loaded = kind == "transformers" and folder.is_dir()
-            host = open_host(
-                spec,
-                name=identified(folder.resolve().name, folder, adapter) if loaded else "",
-                device=wanted.device,
-                adapter=adapter,
-                token_env=wanted.token_env,
-                seconds=wanted.seconds,
-                plaintext=wanted.plaintext,
-            )
+            with _named(folder):
+                host = open_host(
+                    spec,
+                    name=identified(folder.resolve().name, folder, adapter) if loaded else "",
+                    device=wanted.device,
+                    adapter=adapter,
+                    token_env=wanted.token_env,
+                    seconds=wanted.seconds,
+                    plaintext=wanted.plaintext,
+                )
             close: Callable[[], object] | None = getattr(host, "close", None)
             if close is not None:
                 self._closing.callback(close)
             self._hosts[spec, adapter] = host
         return self._hosts[spec, adapter]
+
+
+@contextmanager
+def _named(folder: Path) -> Iterator[None]:
+    """Errors of a checkpoint with its folder, since a run may have several."""
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{folder}: {error}") from error
 
 
 def _panel(word: str) -> Panel:
