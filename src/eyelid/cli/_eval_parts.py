@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 
 from eyelid.cli._guard import make_guard
 from eyelid.cli._identified import identified
-from eyelid.errors import ConfigurationError, WeightsError
+from eyelid.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from eyelid import Guard, Policy
@@ -241,7 +241,7 @@ class Parts:
             kind, _, where = spec.partition(":")
             folder = Path(where)
             loaded = kind == "transformers" and folder.is_dir()
-            with _named(folder):
+            with _named(folder) if kind == "transformers" else nullcontext():
                 host = open_host(
                     spec,
                     name=identified(folder.resolve().name, folder, adapter) if loaded else "",
@@ -263,8 +263,8 @@ def _named(folder: Path) -> Iterator[None]:
     """Errors of a checkpoint with its folder, since a run may have several."""
     try:
         yield
-    except WeightsError as error:
-        raise WeightsError(f"{folder}: {error}") from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{folder}: {error}") from error
 
 
 def _panel(word: str) -> Panel:
