@@ -101,6 +101,14 @@ def test_rows_are_chosen_by_limit_and_by_seed(tmp_path: Path) -> None:
         Rows(iter(samples), tmp_path)
 
 
+@pytest.mark.parametrize("chosen", [{"limit": 3}, {"draw": 3}, {"draw": 5, "limit": 3}])
+def test_rows_that_count_together_are_chosen_together(chosen: dict[str, int], tmp_path: Path) -> None:
+    samples = [Sample(f"a/{number}", "a", Kind.UTILITY, "what", group=f"a/{number // 2}") for number in range(20)]
+    groups = [sample.group for sample in Rows(samples, tmp_path, **chosen, seed=3)]
+    assert 3 <= len(groups) <= 10
+    assert all(groups.count(group) == 2 for group in groups)
+
+
 def test_a_fingerprint_changes_with_any_content(tmp_path: Path) -> None:
     first, *rest = rows(tmp_path / "data", 3)
 

@@ -20,6 +20,9 @@ from eyelid.evaluation.samples import Sample
 class Rows:
     """Rows of a benchmark that can be gone through more than once, without all of them being in memory.
 
+    Rows that count together, such as MME's two questions about one image, are not torn apart: if one is chosen, so are
+    the others of its group.
+
     Args:
         samples: all there are; gone through once for the digest and once for the run, always in the same order.
         root: the benchmark's folder, or the file's where it is one file.
@@ -47,18 +50,21 @@ class Rows:
 
     def __iter__(self) -> Iterator[Sample]:
         chosen = None if self.draw is None else self._drawn(self.draw)
-        given = 0
+        given, group = 0, ""
         for number, sample in enumerate(self.samples):
             if chosen is not None and number not in chosen:
                 continue
-            if given == self.limit:
+            if self.limit is not None and given >= self.limit and not (group and sample.group == group):
                 return
-            given += 1
+            given, group = given + 1, sample.group
             yield sample
 
     def _drawn(self, count: int) -> frozenset[int]:
-        rows = sum(1 for _ in self.samples)
-        return frozenset(range(rows) if count >= rows else random.Random(self.seed).sample(range(rows), count))
+        groups = [sample.group for sample in self.samples]
+        rows = range(len(groups))
+        drawn = set(rows if count >= len(rows) else random.Random(self.seed).sample(rows, count))
+        whole = {groups[number] for number in drawn} - {""}
+        return frozenset(number for number in rows if number in drawn or groups[number] in whole)
 
     def names(self, sample: Sample) -> tuple[str, ...]:
         """Names of the images of a row, below the folder where they are."""
